@@ -1,0 +1,101 @@
+"""Widen every model of keras.applications: is it exact, and what does it cost?
+
+    python benchmarks/zoo.py [MODEL ...]
+
+Each model is built without pretrained weights, on small images, and gets random weights and random batch statistics.
+It is widened by 1.5, or by 2 where a layer normalization asks for a whole factor. The table gives the gap to the
+teacher, relative to the largest output (in float64 exact means below 1e-12), and the time of `net2wider_net` beside the
+floor, which is `clone_model` of the student and `set_weights` of its arrays, in turn, as the median of three rounds.
+"""
+
+import inspect
+import os
+import sys
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+from tqdm import tqdm
+
+from helpers import Net2NetError, function_gap, net2wider_net
+
+DTYPE = os.environ.get("NET2NET_DTYPE", "float64")
+LARGEST = 100e6  # parameters; beyond that teacher, student and floor together take too much memory
+ROUNDS = 3
+
+
+def constructors():
+    """The names of all models in keras.applications."""
+    found = inspect.getmembers(keras.applications, inspect.isfunction)
+    return [name for name, function in found if "weights" in inspect.signature(function).parameters]
+
+
+def build(name, side=75):
+    """A model with random weights and batch statistics."""
+    function = getattr(keras.applications, name)
+    while True:
+        try:
+            model = function(weights=None, input_shape=(side, side, 3), classes=10)
+            break
+        except ValueError as error:  # some want larger images, NASNetLarge its own size
+            if "larger than" not in str(error) and "at least" not in str(error) or side > 300:
+                raise
+            side *= 2
+    rng = np.random.default_rng(0)
+    for variable in model.weights:
+        array = rng.normal(size=variable.shape) / np.sqrt(max(1, np.prod(variable.shape[:-1])))
+        if "variance" in variable.name or "gamma" in variable.name:
+            array = rng.uniform(0.5, 1.5, size=variable.shape)
+        variable.assign(array)
+    return model
+
+
+def seconds(function):
+    start = time.perf_counter()
+    result = function()
+    return time.perf_counter() - start, result
+
+
+def floor(student):
+    arrays = student.get_weights()
+
+    def clone():
+        copy = keras.models.clone_model(student)
+        copy.set_weights(arrays)
+
+    return clone
+
+
+def measure(name):
+    keras.backend.clear_session()
+    teacher = build(name)
+    if teacher.count_params() > LARGEST:
+        return f"{teacher.count_params():>12,}  left out: over {LARGEST:,.0f} parameters"
+    factor = 2 if any("LayerNorm" in type(layer).__name__ for layer in teacher.layers) else 1.5
+    try:
+        student = net2wider_net(teacher, factor, split="random", seed=0)
+    except Net2NetError as error:
+        return f"{teacher.count_params():>12,}  refused: {error}"
+    x = np.random.default_rng(1).normal(size=(2, *teacher.input_shape[1:]))
+    largest = np.abs(keras.ops.convert_to_numpy(teacher(x))).max()
+    gap = function_gap(teacher, student, x) / largest
+    clone = floor(student)
+    times = [
+        (seconds(lambda: net2wider_net(teacher, factor, split="random", seed=0))[0], seconds(clone)[0])
+        for _ in range(ROUNDS)
+    ]
+    ratio = np.median([ours / floors for ours, floors in times])
+    return (
+        f"{teacher.count_params():>12,}{student.count_params():>13,}{factor:>7}{gap:>10.1e}"
+        f"{np.median([ours for ours, _ in times]):>9.2f}{ratio:>7.2f}"
+    )
+
+
+if __name__ == "__main__":
+    keras.config.set_floatx(DTYPE)
+    print(f"{'model':<20}{'parameters':>12}{'widened':>13}{'factor':>7}{'gap':>10}{'seconds':>9}{'ratio':>7}   {DTYPE}")
+    for name in tqdm(sys.argv[1:] or constructors(), disable=None):
+        tqdm.write(f"{name:<20}{measure(name)}")
+        sys.stdout.flush()

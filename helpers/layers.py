@@ -1,0 +1,483 @@
+"""One short rule for each kind of layer: how its weights follow the mappings of its inputs and outputs.
+
+A *row* describes the channels of a tensor, the entries of its last axis: which group of units each comes from, in
+order. A rule reads the rows that enter a layer and answers with a `Rule.Plan`: the row that leaves it, which row each
+axis of each weight follows, and which settings are the width of a row. It draws nothing and places nothing; the rooms
+above do that, the same way for every layer.
+
+A layer of your own gets a rule by `register_rule`.
+"""
+
+from functools import lru_cache
+from math import prod
+from typing import NamedTuple
+
+import keras
+import numpy as np
+from keras import layers as kl
+
+from helpers.weights import Net2NetError
+
+
+class Outputs(NamedTuple):
+    """An axis of a weight that counts a layer's outputs: copies repeat their unit's entries."""
+
+    row: tuple
+
+
+class Inputs(NamedTuple):
+    """An axis of a weight that counts a layer's inputs: copies divide their unit's entries between them."""
+
+    row: tuple
+
+
+class Plan(NamedTuple):
+    """What a rule says of one call of a layer.
+
+    out : the row that leaves, or a list of them where the layer has several outputs
+    weights : pairs (variable, axes); axes name the last axes of the variable, each `Outputs`, `Inputs` or None
+    settings : {path in the layer's config, as a tuple: the row whose width stands there}
+    """
+
+    out: tuple | list
+    weights: tuple | list = ()
+    settings: dict = {}
+
+
+RULES = {}
+
+
+def register_rule(layer_class):
+    """Register the decorated function as the rule of a layer class of your own.
+
+    The function gets the layer and a call. ``call.x`` is the row of the first input, ``call.xs`` the rows of all,
+    ``call.shapes`` their shapes, ``call.out_shapes`` those of the outputs. ``call.open(width)`` makes a new row,
+    ``call.tie(a, b)`` says that two rows must widen alike, ``call.pin(row, reason)`` that one must not widen.
+
+    A rule holds for the class itself, not for classes derived from it: they may compute something else.
+
+    Parameters
+    ----------
+    layer_class : type
+        A subclass of keras.layers.Layer.
+
+    Examples
+    --------
+    A layer that multiplies each channel by a weight of its own:
+
+    >>> class Scale(keras.layers.Layer):
+    ...     def build(self, shape):
+    ...         self.scale = self.add_weight(shape=(shape[-1],), initializer="ones")
+    ...     def call(self, x):
+    ...         return x * self.scale
+    >>> @register_rule(Scale)
+    ... def scale(layer, call):
+    ...     return Plan(call.x, weights=[(layer.scale, (Outputs(call.x),))])
+    """
+
+    def register(rule):
+        RULES[layer_class] = rule
+        return rule
+
+    return register
+
+
+def _rule(*names):
+    """Register a rule for the Keras layers of these names; a name that this Keras does not have yet is passed over."""
+
+    def register(rule):
+        RULES.update({getattr(kl, name): rule for name in names if hasattr(kl, name)})
+        return rule
+
+    return register
+
+
+def plan_call(layer, call):
+    """Ask the rule of `layer`; what has no rule, or holds its channels elsewhere than last, may not be widened."""
+    if isinstance(layer, keras.layers.Layer):
+        rule = RULES.get(type(layer)) or _APPLICATIONS.get((type(layer).__module__, type(layer).__name__))
+        reason = f"layer {layer.name!r} ({type(layer).__name__}) has no rule; see helpers.layers.register_rule"
+    else:
+        rule = OPERATIONS.get(type(layer).__name__)
+        reason = f"the operation {type(layer).__name__} ({layer.name!r}) has no rule for channels"
+    if getattr(layer, "data_format", None) == "channels_first":
+        rule, reason = None, f"layer {layer.name!r} has its channels first; build it with data_format='channels_last'"
+    if rule is None:
+        return frozen(call, reason)
+    return rule(layer, call)
+
+
+def frozen(call, reason):
+    """The plan of a call that must stay as it is, and so must all that enters it."""
+    for x in call.xs:
+        call.pin(x, reason)
+    outs = [call.open(shape[-1] if shape else None) for shape in call.out_shapes]
+    for out in outs:
+        call.pin(out, reason)
+    return Plan(outs)
+
+
+@lru_cache(maxsize=256)
+def is_unitwise(function):
+    """Ask an activation on numbers whether each unit's value depends on that unit alone; softmax, say, fails."""
+    v = np.random.default_rng(0).normal(scale=3, size=(5, 8)).astype("float32")
+    mapping = np.array([0, 1, 2, 3, 4, 5, 6, 7, 0, 0, 3])
+    try:
+        narrow, wide = (
+            keras.ops.convert_to_numpy(function(keras.ops.convert_to_tensor(a))) for a in (v, v[:, mapping])
+        )
+        return narrow.shape == v.shape and np.allclose(narrow[:, mapping], wide, rtol=1e-4, atol=1e-5)
+    except Exception:  # a function of the user's may fail in any way; then it is not one that widening can rely on
+        return False
+
+
+def _check_activation(layer, call, row, *names):
+    for name in names or ("activation",):
+        function = getattr(layer, name, None)
+        if function is not None and not is_unitwise(function):
+            label = getattr(function, "__name__", type(function).__name__)
+            call.pin(
+                row, f"layer {layer.name!r}: its {name} {label!r} mixes channels, so copies would change its values"
+            )
+
+
+def _present(*pairs):
+    """Weights that the layer has: leaves out a bias that is None."""
+    return [(variable, axes) for variable, axes in pairs if variable is not None]
+
+
+def _every_weight(layer, row):
+    return [(variable, (Outputs(row),)) for variable in layer.weights]
+
+
+def _each(row, times):
+    """The row in which every channel of `row` stands `times` times running."""
+    return tuple((group, run * times) for group, run in row)
+
+
+# Layers that make channels
+
+
+@_rule("Dense")
+def _dense(layer, call):
+    out = call.open(layer.units)
+    _check_activation(layer, call, out)
+    weights = _present((layer.kernel, (Inputs(call.x), Outputs(out))), (layer.bias, (Outputs(out),)))
+    return Plan(out, weights, {("units",): out})
+
+
+@_rule("Conv1D", "Conv2D", "Conv3D")
+def _convolution(layer, call):
+    x, g, inputs = call.x, layer.groups, call.shapes[0][-1]
+    if g == inputs > 1:  # depthwise: each channel by itself, so that there are as many groups as channels
+        out = _each(x, layer.filters // g)
+        settings, kernel = {("filters",): out, ("groups",): x}, (Outputs(out),)
+    else:
+        if g > 1:  # each group sees its own run of the channels; one mapping for all runs keeps them equally long
+            x = call.open(inputs // g)
+            call.tie(call.x, x * g)
+        out = call.open(layer.filters // g) * g
+        settings, kernel = {("filters",): out}, (Inputs(x), Outputs(out))
+    _check_activation(layer, call, out)
+    return Plan(out, _present((layer.kernel, kernel), (layer.bias, (Outputs(out),))), settings)
+
+
+@_rule("Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose")
+def _transposed_convolution(layer, call):
+    out = call.open(layer.filters)
+    _check_activation(layer, call, out)
+    weights = _present((layer.kernel, (Outputs(out), Inputs(call.x))), (layer.bias, (Outputs(out),)))
+    return Plan(out, weights, {("filters",): out})
+
+
+@_rule("DepthwiseConv1D", "DepthwiseConv2D")
+def _depthwise_convolution(layer, call):
+    out = _each(call.x, layer.depth_multiplier)
+    _check_activation(layer, call, out)
+    return Plan(out, _present((layer.kernel, (Outputs(call.x), None)), (layer.bias, (Outputs(out),))))
+
+
+@_rule("SeparableConv1D", "SeparableConv2D")
+def _separable_convolution(layer, call):
+    out = call.open(layer.filters)
+    _check_activation(layer, call, out)
+    weights = _present(
+        (layer.depthwise_kernel, (Outputs(call.x), None)),
+        (layer.pointwise_kernel, (Inputs(_each(call.x, layer.depth_multiplier)), Outputs(out))),
+        (layer.bias, (Outputs(out),)),
+    )
+    return Plan(out, weights, {("filters",): out})
+
+
+@_rule("Embedding")
+def _embedding(layer, call):
+    call.pin(call.x, f"it enters the Embedding {layer.name!r} as indices")
+    out = call.open(layer.output_dim)
+    return Plan(out, _every_weight(layer, out), {("output_dim",): out})
+
+
+@_rule("SimpleRNN", "LSTM", "GRU")
+def _recurrent(layer, call):
+    cell, out = layer.cell, call.open(layer.units)
+    _check_activation(layer, call, out, "activation", "recurrent_activation")
+    gates = out * (cell.kernel.shape[-1] // layer.units)
+    for state in call.named("initial_state"):
+        call.tie(state, out)
+    weights = _present(
+        (cell.kernel, (Inputs(call.x), Outputs(gates))),
+        (cell.recurrent_kernel, (Inputs(out), Outputs(gates))),
+        (cell.bias, (Outputs(gates),)),
+    )
+    return Plan([out] * len(call.out_shapes), weights, {("units",): out})
+
+
+@_rule("Bidirectional")
+def _bidirectional(layer, call):
+    inner = (layer.forward_layer, layer.backward_layer)
+    known = all(RULES.get(type(each)) is _recurrent for each in inner) and inner[0].units == inner[1].units
+    if not known or len(call.given) > 1 or len(call.out_shapes) > 1:
+        return frozen(
+            call,
+            f"layer {layer.name!r}: only a Bidirectional SimpleRNN, LSTM or GRU, equal both ways and without states, has a rule",
+        )
+    there, back = (plan_call(each, call) for each in inner)
+    settings = _nested(there, "layer") | _nested(back, "backward_layer")
+    (out,), (other,) = there.out, back.out
+    if layer.merge_mode == "concat":
+        out = out + other
+    else:
+        call.tie(out, other)
+    return Plan(out, [*there.weights, *back.weights], settings)
+
+
+@_rule("TimeDistributed")
+def _time_distributed(layer, call):
+    inner = plan_call(layer.layer, call.over_time())
+    return Plan(inner.out, inner.weights, _nested(inner, "layer"))
+
+
+def _nested(plan, key):
+    return {(key, "config", *path): row for path, row in plan.settings.items()}
+
+
+@_rule("MultiHeadAttention")
+def _attention(layer, call):
+    # The widths inside (heads, key_dim) stay; what enters and leaves may widen.
+    (query,), (value,) = call.named("query"), call.named("value")
+    (key,) = call.named("key") or [value]
+    out = query  # without an output shape of its own, the layer gives as many channels as the query has
+    if layer._output_shape:
+        out = call.open(layer._output_shape[-1])
+        call.pin(out, f"layer {layer.name!r} fixes its output_shape; build it without one")
+    last, gate = layer._output_dense, getattr(layer, "_gate_dense", None)
+    weights = _present(
+        (layer._query_dense.kernel, (Inputs(query), None, None)),
+        (layer._key_dense.kernel, (Inputs(key), None, None)),
+        (layer._value_dense.kernel, (Inputs(value), None, None)),
+        (gate and gate.kernel, (Inputs(query), None, None)),
+        (last.kernel, (Outputs(out),)),
+        (last.bias, (Outputs(out),)),
+    )
+    if len(call.out_shapes) == 1:
+        return Plan(out, weights)
+    scores = call.open(call.out_shapes[1][-1])
+    call.pin(scores, f"they are the attention scores of layer {layer.name!r}")
+    return Plan([out, scores], weights)
+
+
+# Layers that pass channels on, each by itself
+
+
+@_rule(
+    *(f"{kind}Pooling{d}D" for kind in ("Max", "Average", "GlobalMax", "GlobalAverage") for d in (1, 2, 3)),
+    *(f"{kind}{d}D" for kind in ("ZeroPadding", "Cropping", "UpSampling", "SpatialDropout") for d in (1, 2, 3)),
+    *("Dropout", "GaussianDropout", "GaussianNoise", "AlphaDropout", "ActivityRegularization", "Identity", "Masking"),
+    *("ReLU", "LeakyReLU", "ELU", "RepeatVector"),
+)
+def _unitwise(layer, call):
+    if (getattr(layer, "noise_shape", None) or [None])[-1] not in (None, 1):
+        call.pin(call.x, f"layer {layer.name!r} names the number of channels in its noise_shape")
+    return Plan(call.x)
+
+
+@_rule("Activation")
+def _activation(layer, call):
+    _check_activation(layer, call, call.x)
+    return Plan(call.x)
+
+
+@_rule("Softmax")
+def _softmax(layer, call):
+    axes = layer.axis if isinstance(layer.axis, (list, tuple)) else [layer.axis]
+    if any(_is_last(axis, call) for axis in axes):
+        call.pin(call.x, f"layer {layer.name!r}: softmax over channels mixes them, so copies would change its values")
+    return Plan(call.x)
+
+
+@_rule("PReLU")
+def _prelu(layer, call):
+    shared = layer.alpha.shape[-1] != call.shapes[0][-1]
+    return Plan(call.x, [] if shared else _every_weight(layer, call.x))
+
+
+@_rule("Rescaling")
+def _rescaling(layer, call):
+    if np.size(layer.scale) > 1 or np.size(layer.offset) > 1:
+        call.pin(call.x, f"layer {layer.name!r} has a scale or offset for each channel")
+    return Plan(call.x)
+
+
+# Normalization
+
+
+@_rule("BatchNormalization")
+def _batch_normalization(layer, call):
+    if not _is_last(layer.axis, call):
+        return frozen(call, f"layer {layer.name!r} normalizes axis {layer.axis}, not the channels, which come last")
+    return Plan(call.x, _every_weight(layer, call.x))
+
+
+@_rule("LayerNormalization", "RMSNormalization")
+def _layer_normalization(layer, call):
+    axes = layer.axis if isinstance(layer.axis, (list, tuple)) else [layer.axis]
+    if not any(_is_last(axis, call) for axis in axes):
+        return frozen(call, f"layer {layer.name!r} normalizes axes {axes} without the channels, which come last")
+    call.balance(call.x, layer.name)
+    return Plan(call.x, _every_weight(layer, call.x))
+
+
+@_rule("GroupNormalization")
+def _group_normalization(layer, call):
+    width = call.shapes[0][-1]
+    if not _is_last(layer.axis, call):
+        return frozen(call, f"layer {layer.name!r} normalizes axis {layer.axis}, not the channels, which come last")
+    if layer.groups == width:  # every channel by itself
+        return Plan(call.x, _every_weight(layer, call.x), {("groups",): call.x})
+    # Widened by one whole factor, the runs that are normalized together keep their members and their statistics.
+    runs = sum((call.open(width // layer.groups) for _ in range(layer.groups)), ())
+    call.tie(call.x, runs)
+    call.balance(runs, layer.name)
+    return Plan(runs, _every_weight(layer, runs))
+
+
+def _is_last(axis, call):
+    return axis % len(call.shapes[0]) == len(call.shapes[0]) - 1
+
+
+# Layers that change the shape
+
+
+@_rule("Flatten")
+def _flatten(layer, call):
+    positions = call.shapes[0][1:-1]
+    if None in positions:
+        return frozen(call, f"layer {layer.name!r} flattens an axis of unknown length")
+    return Plan(call.x * prod(positions))
+
+
+@_rule("Reshape")
+def _reshape(layer, call):
+    return _reshaped(call, layer.name, ("target_shape", len(layer.target_shape) - 1))
+
+
+def _reshaped(call, name, setting):
+    before, after = call.shapes[0][-1], call.out_shapes[0][-1]
+    if before and after and after % before == 0:  # positions are drawn into the channels, as in Flatten
+        out = call.x * (after // before)
+    elif before and after and before % after == 0:  # channels become positions: each must carry the same mapping
+        out = call.open(after)
+        call.tie(call.x, out * (before // after))
+    else:
+        return frozen(call, f"{name!r} reshapes {call.shapes[0]} to {call.out_shapes[0]} across the channels")
+    return Plan(out, settings={setting: out})
+
+
+@_rule("Permute")
+def _permute(layer, call):
+    if layer.dims[-1] != len(layer.dims):
+        return frozen(call, f"layer {layer.name!r} moves the channels from the last axis")
+    return Plan(call.x)
+
+
+# Merges
+
+
+@_rule("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum")
+def _merge(layer, call):
+    """Full rows widen alike; a single channel is broadcast over many, and must stay single."""
+    widths = [shape[-1] if shape else None for shape in call.shapes]
+    if None in widths or max(widths) != call.out_shapes[0][-1]:
+        return frozen(call, f"{layer.name!r} merges tensors whose channels are not known or not its own")
+    full = [x for x, width in zip(call.xs, widths, strict=True) if width == max(widths)]
+    for x, width in zip(call.xs, widths, strict=True):
+        if width < max(widths):
+            call.pin(x, f"its one channel is broadcast over many in {layer.name!r}", structural=True)
+    for x in full[1:]:
+        call.tie(full[0], x)
+    return Plan(full[0])
+
+
+@_rule("Concatenate")
+def _concatenate(layer, call):
+    if call.constants:
+        return frozen(call, f"{layer.name!r} puts a constant beside the channels")
+    if _is_last(layer.axis, call):
+        return Plan(sum(call.xs, ()))
+    for x in call.xs[1:]:
+        call.tie(call.x, x)
+    return Plan(call.x)
+
+
+# Layers that keras.applications keeps to itself, by where they live
+
+
+def _layer_scale(layer, call):
+    return Plan(call.x, _every_weight(layer, call.x), {("projection_dim",): call.x})
+
+
+_APPLICATIONS = {
+    ("keras.src.applications.convnext", "LayerScale"): _layer_scale,
+    ("keras.src.applications.convnext", "StochasticDepth"): _unitwise,
+    ("keras.src.applications.inception_resnet_v2", "CustomScaleLayer"): _merge,
+}
+
+
+# Operations written into the graph, as in x + y or keras.ops.relu(x)
+
+
+def _unitwise_operation(operation, call):
+    for constant in call.constants:
+        if np.ndim(constant) and np.shape(constant)[-1] != 1:
+            call.pin(call.x, f"{operation.name!r} takes a constant with an entry for each channel")
+    return _merge(operation, call)
+
+
+def _reduction(operation, call):
+    axes = operation.axis if isinstance(operation.axis, (list, tuple)) else [operation.axis]
+    if None in axes or any(_is_last(axis, call) for axis in axes):
+        return frozen(call, f"{operation.name!r} reduces the channels to one")
+    return Plan(call.x)
+
+
+def _reshape_operation(operation, call):
+    return _reshaped(call, operation.name, ("newshape", len(operation.newshape) - 1))
+
+
+OPERATIONS = {
+    name: _unitwise_operation
+    for name in (
+        "Add Subtract Multiply Divide TrueDivide Maximum Minimum Negative Absolute Square Sqrt Exp Log Tanh Clip Cast "
+        "Relu Relu6 Sigmoid Silu HardSigmoid HardSilu Softplus Softsign Elu Selu LeakyRelu Gelu Identity StopGradient"
+    ).split()
+} | {name: _reduction for name in ("Mean", "Sum", "Max", "Min")}
+OPERATIONS |= {"Concatenate": _concatenate, "Reshape": _reshape_operation}
+
+
+def check_plan(layer, call, plan):
+    """Return the plan's rows out, or say that its rule does not describe what the layer gives."""
+    outs = plan.out if isinstance(plan.out, list) else [plan.out]
+    widths = [sum(group.width * run for group, run in row) for row in outs]
+    expected = [shape[-1] if shape else None for shape in call.out_shapes]
+    if len(outs) != len(expected) or any(e is not None and w != e for w, e in zip(widths, expected, strict=True)):
+        raise Net2NetError(f"the rule of layer {layer.name!r} gives rows of {widths} channels, the layer {expected}")
+    return outs

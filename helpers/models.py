@@ -1,0 +1,630 @@
+"""Model in, model out: wider and deeper students of a trained Keras model that compute what it computes.
+
+The teacher is only read. A student is built whole or not at all, with the teacher's names, regularizers, constraints,
+strides, dtypes and trainable flags, and compiled as the teacher is.
+"""
+
+import warnings
+from functools import lru_cache
+from typing import NamedTuple
+
+import keras
+import numpy as np
+from keras import layers as kl
+
+from helpers import graph as g
+from helpers import weights as w
+from helpers.layers import Inputs, Outputs
+from helpers.weights import Net2NetError
+
+# Wider
+
+
+def net2wider_net(teacher, widths, *, init="net2wider", split="equal", noise=0.0, seed=None):
+    """Build a wider student that computes the same function.
+
+    Parameters
+    ----------
+    teacher : keras.Model
+        A built Sequential or functional model. It is not changed.
+    widths : float or dict
+        A factor over 1 for every hidden layer, rounded up to whole units; or {layer name: new width}. Naming one layer
+        of a group (see `channel_groups`) widens the whole group.
+    init : {"net2wider", "randompad"}
+        "net2wider" keeps the function. "randompad" is the baseline that does not: new units with random weights.
+    split : {"equal", "random"}
+        How copies share outgoing weights; see `copy_shares`. Both are exact; only "random" lets copies part in training.
+    noise : float
+        Standard deviation of the relative noise on the incoming weights of copies. 0 keeps the function.
+    seed : int, optional
+        Fixes every draw.
+
+    Returns
+    -------
+    keras.Model
+        The student, of the teacher's dtypes, compiled as the teacher is, with a fresh optimizer state.
+
+    Raises
+    ------
+    Net2NetError
+        If a width is not larger than it was, a layer is unknown or tied to the model's input or output, two names of
+        one group ask for different widths, or the model holds something that cannot be widened exactly.
+
+    Examples
+    --------
+    >>> teacher = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8, activation="relu", name="hidden"),
+    ...                             keras.layers.Dense(2)])
+    >>> student = net2wider_net(teacher, {"hidden": 20}, seed=0)
+    >>> student.get_layer("hidden").units, function_gap(teacher, student) < 1e-5
+    (20, True)
+
+    References
+    ----------
+    Chen et al. 2016, section 2.2 and algorithm 1.
+    """
+    _check_choice("init", init, ("net2wider", "randompad"))
+    _check_choice("split", split, ("equal", "random"))
+    w.check_noise(noise)
+    graph = g.read(teacher)
+    sizes = graph.sizes(widths)
+    rng = np.random.default_rng(seed)
+    draws = g.Draws(graph, sizes, split, rng)
+
+    axes_of = {id(v): axes for plan in graph.plans.values() for v, axes in plan.weights}
+    pairs = {}
+
+    def resized(layer):
+        settings = graph.plans[layer].settings if layer in graph.plans else {}
+        wider = {path: graph.width(row, sizes) for path, row in settings.items() if draws.place(row) is not None}
+        pairs[layer] = _rebuilt(layer, wider)
+        return pairs[layer]
+
+    def shape(x):
+        row = graph.rows.get(id(x), ())
+        return x.shape if draws.place(row) is None else (*x.shape[:-1], graph.width(row, sizes))
+
+    student = _clone(teacher, resized, shape=shape)
+    for old, new in pairs.items():
+        for old_weight, new_weight in _weight_pairs(old, new):
+            array = old_weight.numpy()
+            w.warn_if_not_finite(f"weight {old_weight.path!r}", array)
+            array = _placed(array, axes_of.get(id(old_weight), ()), draws, init, noise, rng, new_weight)
+            if array.shape != tuple(new_weight.shape):
+                raise Net2NetError(
+                    f"layer {old.name!r}: its rule gives weight {old_weight.name!r} the shape {array.shape}, the widened "
+                    f"layer wants {tuple(new_weight.shape)}; leave it out of `widths`, or mend its rule"
+                )
+            new_weight.assign(array)
+        _finish(new)
+    return _compiled_alike(teacher, student)
+
+
+def _placed(array, axes, draws, init, noise, rng, new_weight):
+    """One weight of the student: the teacher's, with every axis where its row puts it."""
+    for axis, follows in enumerate(axes, start=-len(axes)):
+        if follows is None or (places := draws.place(follows.row)) is None:
+            continue
+        index, shares, new = places
+        if init == "randompad":
+            array = w.place_outputs(array, index, axis)
+            if array.ndim > 1:
+                array = w.pad_random(array, new, rng, axis)
+            else:  # biases begin at 0.1, as in `wider2net_fc`; batch statistics as in a new layer
+                array[new] = w.PAD_BIAS if new_weight.name == "bias" else new_weight.numpy()[new]
+        elif isinstance(follows, Outputs):
+            array = w.place_outputs(array, index, axis)
+            if noise and any(isinstance(other, Inputs) for other in axes):
+                array = w.add_noise(array, new, noise, rng, axis)
+        else:
+            array = w.place_inputs(array, index, shares, axis)
+    return array
+
+
+# Deeper
+
+
+def net2deeper_net(teacher, after=None, *, init="net2deeper", kernel_size=None, batch_norm=False, x=None, seed=None):
+    """Build a deeper student that computes the same function.
+
+    Each named layer gets a new one of its kind behind it, called ``NAME_deeper``: an identity, with the same activation,
+    and trainable even where the named layer is frozen.
+    Where batch normalization or an activation stand as layers of their own behind the named layer, the new layer goes
+    behind them and gets the same activation.
+
+    Parameters
+    ----------
+    teacher : keras.Model
+        A built Sequential or functional model. It is not changed.
+    after : str, list of str, or None
+        The Dense or convolution layers to follow; None: every one that allows it.
+    init : {"net2deeper", "randominit"}
+        "net2deeper" keeps the function. "randominit" is the baseline that does not: a random new layer.
+    kernel_size : int or tuple of int, optional
+        Size of new convolution kernels; by default that of the layer before.
+    batch_norm : bool
+        Put batch normalization behind each new layer, before its activation. It starts by undoing what it does: its
+        statistics come from a forward pass over `x`, its scale and shift are their inverse.
+    x : array, or list of arrays
+        Inputs of the teacher, for `batch_norm`.
+    seed : int, optional
+        Fixes the draws of "randominit".
+
+    Returns
+    -------
+    keras.Model
+        The student, compiled as the teacher is, with a fresh optimizer state.
+
+    Raises
+    ------
+    Net2NetError
+        If a layer is unknown, is no Dense or convolution, or is the output; if its activation f is not idempotent, that
+        is f(f(v)) differs from f(v) for some v; or if `batch_norm` has no `x`.
+
+    Examples
+    --------
+    >>> teacher = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8, activation="relu", name="hidden"),
+    ...                             keras.layers.Dense(2, name="out")])
+    >>> student = net2deeper_net(teacher)
+    >>> [layer.name for layer in student.layers], function_gap(teacher, student) == 0
+    (['hidden', 'hidden_deeper', 'out'], True)
+
+    References
+    ----------
+    Chen et al. 2016, section 2.3.
+    """
+    _check_choice("init", init, ("net2deeper", "randominit"))
+    if batch_norm and x is None:
+        raise Net2NetError(
+            "x: batch_norm=True needs inputs of the teacher, to measure the statistics that the new layers will meet"
+        )
+    graph = g.read(teacher)
+    blocks = _blocks(graph, after)
+    taken = set(graph.names)
+    rng = np.random.default_rng(seed)
+    new_layers = {}  # the layer that ends a block -> what comes behind it
+    identities = []
+    for block in blocks:
+        made = _new_block(block, kernel_size, batch_norm, init, rng, taken)
+        new_layers[block.end] = list(made.values())
+        identities.append((block, made))
+
+    pairs = {}
+
+    def same(layer):
+        pairs[layer] = _rebuilt(layer)
+        return pairs[layer]
+
+    student = _clone(teacher, same, behind=new_layers)
+    for old, new in pairs.items():
+        for old_weight, new_weight in _weight_pairs(old, new):
+            new_weight.assign(old_weight)
+        _finish(new)
+    for block, made in identities:
+        if init == "net2deeper":
+            _set_identity(made["layer"])
+        if batch_norm:
+            _undo_statistics(made["batch_norm"], _outputs_at(teacher, block.end, x))
+    return _compiled_alike(teacher, student)
+
+
+class _Block(NamedTuple):
+    """A layer to follow, the last layer of its own (batch normalization, activation), and its activation."""
+
+    layer: keras.layers.Layer
+    end: keras.layers.Layer
+    activation: object
+
+
+# What follows a layer is a plain convolution where its own kind has no identity of its own.
+_KINDS = {kl.Dense: kl.Dense} | {
+    getattr(kl, name): getattr(kl, f"Conv{d}D")
+    for d in (1, 2, 3)
+    for name in (f"Conv{d}D", f"Conv{d}DTranspose", f"SeparableConv{d}D", f"DepthwiseConv{d}D")
+    if hasattr(kl, name)
+}
+_ACTIVATION_LAYERS = (kl.Activation, kl.ReLU, kl.LeakyReLU, kl.ELU, kl.PReLU, kl.Softmax)
+
+
+def _blocks(graph, after):
+    followable = [layer for layer in graph.plans if type(layer) in _KINDS]
+    if after is None:
+        blocks = [_block(graph, layer) for layer in followable]
+        blocks = [block for block in blocks if isinstance(block, _Block)]
+        if not blocks:
+            raise Net2NetError(
+                f"after: no layer of {graph.model.name!r} can be followed by an identity: it takes a hidden Dense or "
+                "convolution with an idempotent activation, such as relu or none"
+            )
+        return blocks
+    blocks = []
+    for name in dict.fromkeys([after] if isinstance(after, str) else after):
+        layer = graph.find("after", name)
+        if layer not in followable:
+            raise Net2NetError(
+                f"after: layer {name!r} is a {type(layer).__name__}; name a Dense or convolution layer, such as "
+                f"{', '.join(repr(other.name) for other in followable[:3])}"
+            )
+        block = _block(graph, layer)
+        if isinstance(block, str):
+            raise Net2NetError(f"after: layer {name!r} cannot be followed: {block}")
+        blocks.append(block)
+    if not blocks:
+        raise Net2NetError("after: expected a layer's name, a list of names, or None, got an empty list")
+    return blocks
+
+
+def _block(graph, layer):
+    """The block that `layer` begins, or the reason why no identity can follow it."""
+    end, activation = layer, layer.activation
+    while activation is keras.activations.linear:
+        readers = graph.readers.get(end, [])
+        if len(readers) != 1 or not isinstance(readers[0], (kl.BatchNormalization, *_ACTIVATION_LAYERS)):
+            break
+        end = readers[0]
+        if not isinstance(end, kl.BatchNormalization):
+            activation = end
+    if end is not layer and graph.calls[end] > graph.calls[layer]:
+        return f"layer {end.name!r} behind it is shared with other layers; give it one of its own"
+    if end in graph.ends:
+        return "it makes the model's output; name a hidden layer"
+    if getattr(layer, "data_format", None) == "channels_first":
+        return "it has its channels first; build it with data_format='channels_last'"
+    # An activation with weights of its own changes while it is trained.
+    if getattr(activation, "weights", None) or not _is_idempotent(activation):
+        name = getattr(activation, "__name__", getattr(activation, "name", activation))
+        return (
+            f"its activation {name!r} is not idempotent (applied twice, it gives other values than once), so an identity "
+            "layer with it would change the function; relu, relu6 and linear are idempotent"
+        )
+    return _Block(layer, end, activation)
+
+
+@lru_cache(maxsize=256)
+def _is_idempotent(function):
+    """Ask an activation on numbers whether applying it twice is the same as applying it once."""
+    steps = np.concatenate([np.linspace(-8, 8, 257), np.geomspace(1e-6, 1e3, 64), -np.geomspace(1e-6, 1e3, 64)])
+    v = keras.ops.convert_to_tensor(steps[None])
+    try:
+        once = function(v)
+        return np.array_equal(keras.ops.convert_to_numpy(once), keras.ops.convert_to_numpy(function(once)))
+    except Exception:  # a function of the user's may fail in any way; then nothing is known of it
+        return False
+
+
+def _new_block(block, kernel_size, batch_norm, init, rng, taken):
+    """The new layers behind a block, by what they are for."""
+    old, activation = block.layer, block.activation
+    kind = _KINDS[type(old)]
+    if type(old) is kind:
+        config = old.get_config()
+    else:
+        config = {"use_bias": old.use_bias, "dtype": old.dtype_policy, "activation": old.activation}
+    config |= _live(old, config) | {"name": _free_name(f"{old.name}_deeper", taken), "trainable": True}
+    if kind is not kl.Dense:
+        config |= {
+            "filters": block.end.output.shape[-1],
+            "kernel_size": old.kernel_size if kernel_size is None else _sides(kernel_size, old),
+            "strides": 1,
+            "dilation_rate": 1,
+            "groups": 1,
+            "padding": "causal" if getattr(old, "padding", None) == "causal" else "same",
+        }
+    if init == "randominit":
+        drawer = getattr(old, "kernel_initializer", keras.initializers.GlorotUniform())
+        seed = int(rng.integers(2**31))
+        config["kernel_initializer"] = type(drawer).from_config(
+            {key: seed if key == "seed" else value for key, value in drawer.get_config().items()}
+        )
+    is_layer = isinstance(activation, keras.layers.Layer)
+    apart = is_layer or (batch_norm and activation is not keras.activations.linear)
+    if apart:
+        config["activation"] = None
+    made = {"layer": kind.from_config(config)}
+    if batch_norm:
+        name = _free_name(f"{old.name}_deeper_bn", taken)
+        made["batch_norm"] = kl.BatchNormalization(name=name, dtype=old.dtype_policy)
+    if apart:
+        like = activation if is_layer else kl.Activation(activation, dtype=old.dtype_policy)
+        name = _free_name(f"{old.name}_deeper_activation", taken)
+        made["activation"] = _rebuilt(like, {("name",): name})
+    return made
+
+
+def _sides(kernel_size, old):
+    sides = tuple(kernel_size) if np.iterable(kernel_size) else (kernel_size,) * len(old.kernel_size)
+    if len(sides) != len(old.kernel_size):
+        raise Net2NetError(
+            f"kernel_size: expected one integer or {len(old.kernel_size)} behind layer {old.name!r}, got {kernel_size}"
+        )
+    return tuple(w.check_width("kernel_size", side, 1) for side in sides)
+
+
+def _free_name(name, taken):
+    """`name`, or the first of name_2, name_3, ... that no layer has."""
+    free = next(n for n in (name, *(f"{name}_{k}" for k in range(2, len(taken) + 3))) if n not in taken)
+    taken.add(free)
+    return free
+
+
+def _set_identity(layer):
+    if isinstance(layer, kl.Dense):
+        kernel, bias = w.deeper2net_fc(layer.units, layer.kernel.numpy().dtype)
+    else:
+        kernel, bias = w.deeper2net_conv2d(layer.kernel.numpy())
+        if layer.padding == "causal":  # a position sees itself and those before: the tap is the last
+            side = len(kernel)
+            kernel = np.roll(kernel, side - 1 - (side - 1) // 2, axis=0)
+    layer.set_weights([kernel, bias] if layer.use_bias else [kernel])
+
+
+def _undo_statistics(batch_norm, values):
+    """Give a batch normalization the statistics of what it will meet, and the scale and shift that undo them."""
+    values = values.reshape(-1, values.shape[-1]).astype("float64")
+    mean, variance = values.mean(axis=0), values.var(axis=0)
+    batch_norm.set_weights([np.sqrt(variance + batch_norm.epsilon), mean, mean, variance])
+
+
+def _outputs_at(teacher, layer, x):
+    if layer not in teacher.layers:
+        raise Net2NetError(
+            f"batch_norm: layer {layer.name!r} is inside a nested model, where statistics are not measured; "
+            "leave batch_norm out, or flatten the model"
+        )
+    return keras.Model(teacher.inputs, layer.output).predict(x, verbose=0)
+
+
+# What wider and deeper share
+
+
+def _rebuilt(layer, settings=None):
+    """A new layer from the settings of an old one, some of them replaced: {path in its config: value}."""
+    if hasattr(layer, "load_assets"):
+        raise Net2NetError(
+            f"layer {layer.name!r} ({type(layer).__name__}) keeps a table outside its weights, which cannot be carried over; "
+            "apply it before the model"
+        )
+    try:
+        config = layer.get_config()
+        config |= _live(layer, config)
+        for inner in (config.get("layer"), config.get("backward_layer")):
+            if isinstance(inner, dict):  # what a wrapper holds would be built for the teacher's widths
+                inner.pop("build_config", None)
+        for path, value in (settings or {}).items():
+            _set(config, path, value)
+        return type(layer).from_config(config)
+    except Net2NetError:
+        raise
+    except Exception as error:  # the layer may be the user's, and fail in any way
+        raise Net2NetError(
+            f"layer {layer.name!r} ({type(layer).__name__}) cannot be rebuilt from its settings: {error}. It needs a get_config "
+            "and from_config that agree; a Lambda is better written as a layer or as keras.ops"
+        ) from error
+
+
+def _live(layer, config):
+    """The functions among a layer's settings, themselves: by their names alone, a user's own could not be found again."""
+    live = {key: getattr(layer, key, None) for key in config if key.endswith(_FUNCTIONS)}
+    return {key: value for key, value in live.items() if callable(value)}
+
+
+_FUNCTIONS = ("activation", "initializer", "regularizer", "constraint")
+
+
+def _finish(layer):
+    # Normalization computes with a copy of its statistics, which is made only when they are final.
+    if hasattr(layer, "finalize_state"):
+        layer.finalize_state()
+
+
+def _clone(model, copy, shape=lambda x: x.shape, behind=None, made=None):
+    """Rebuild a model from copies of its layers, for inputs of other shapes, with new layers behind some of them."""
+    behind = {} if behind is None else behind
+    made = {} if made is None else made  # old -> new, across nested models, so that what was shared stays shared
+    extras = {}  # id of a copy -> the new layers behind it
+
+    def copied(layer):
+        if layer not in made:
+            made[layer] = _clone(layer, copy, shape, behind, made) if g.is_graph(layer) else copy(layer)
+        extras[id(made[layer])] = behind.get(layer, ())
+        return made[layer]
+
+    def call(new, *args, **kwargs):
+        outputs = new(*args, **kwargs)
+        for extra in extras[id(new)]:
+            outputs = extra(outputs)
+        return outputs
+
+    def source(x):
+        name = getattr(x._keras_history.operation, "name", x.name)
+        return keras.Input(batch_shape=shape(x), dtype=x.dtype, name=name)
+
+    if isinstance(model, keras.Sequential):
+        layers = [new for layer in model.layers for new in (copied(layer), *behind.get(layer, ()))]
+        return keras.Sequential([source(model.inputs[0]), *layers], name=model.name, trainable=model.trainable)
+    # A compiled model would be compiled by clone_model, which fails on losses and metrics of the user's own.
+    bare = keras.Model(model.input, model.output, name=model.name)
+    inputs = keras.tree.map_structure(source, model.input)
+    clone = keras.models.clone_model(bare, inputs, clone_function=copied, call_function=call)
+    if not model.trainable:
+        clone.trainable = False
+    return clone
+
+
+def _weight_pairs(old, new):
+    """The variables of a layer and of its copy, which come in the same order."""
+    old_weights, new_weights = getattr(old, "weights", []), getattr(new, "weights", [])
+    if len(old_weights) != len(new_weights):
+        raise Net2NetError(
+            f"layer {old.name!r} has {len(old_weights)} weights, but a new one with its settings has {len(new_weights)}; "
+            "weights that the settings do not tell of (LoRA, quantization) cannot be carried over"
+        )
+    return zip(old_weights, new_weights, strict=True)
+
+
+def _set(config, path, value):
+    """Set one entry of a nested config; a tuple on the way is replaced by a list."""
+    key, *rest = path
+    if rest:
+        config[key] = list(config[key]) if isinstance(config[key], tuple) else config[key]
+        _set(config[key], rest, value)
+    else:
+        config[key] = value
+
+
+def _compiled_alike(teacher, student):
+    if not teacher.compiled:
+        return student
+    # get_compile_config() turns functions into names that a loss of the user's own cannot be found by.
+    given = dict(teacher._compile_config.config)
+    try:
+        for key in ("metrics", "weighted_metrics"):
+            given[key] = keras.tree.map_structure(_fresh, given[key])
+        student.compile(**given | {"optimizer": _fresh(teacher.optimizer)})
+    except Exception as error:  # an optimizer or metric may be the user's, and fail in any way
+        warnings.warn(
+            f"the student is not compiled, because the teacher's settings cannot be copied: {error}", stacklevel=3
+        )
+    return student
+
+
+def _fresh(value):
+    """A copy without state of an optimizer or metric; a name or function as it is."""
+    return type(value).from_config(value.get_config()) if hasattr(value, "get_config") else value
+
+
+def _check_choice(name, value, choices):
+    if value not in choices:
+        raise Net2NetError(f"{name}: expected {' or '.join(map(repr, choices))}, got {value!r}")
+
+
+# Weights by name
+
+
+class CopyReport(NamedTuple):
+    """What `copy_weights` did: names copied, and names left out with the reason."""
+
+    copied: list
+    left_out: dict
+
+    def __str__(self):
+        lines = [f"copied    {name}" for name in self.copied]
+        return "\n".join(lines + [f"left out  {name}: {why}" for name, why in self.left_out.items()])
+
+
+def copy_weights(teacher, student, layer_names):
+    """Copy the weights of the named layers from teacher to student, where their shapes agree.
+
+    Parameters
+    ----------
+    teacher, student : keras.Model
+        Only the student is changed.
+    layer_names : list of str
+        Layers that both models have.
+
+    Returns
+    -------
+    CopyReport
+        ``copied``, a list of names, and ``left_out``, {name: reason}. Prints as a list.
+
+    Raises
+    ------
+    Net2NetError
+        If `layer_names` is a single string.
+
+    Examples
+    --------
+    >>> def model(classes):
+    ...     layers = [keras.layers.Dense(8, name="a"), keras.layers.Dense(classes, name="b")]
+    ...     return keras.Sequential([keras.Input((4,)), *layers])
+    >>> teacher, student = model(2), model(3)
+    >>> print(copy_weights(teacher, student, ["a", "b"]))
+    copied    a
+    left out  b: shapes differ, teacher (8, 2) (2,), student (8, 3) (3,)
+    """
+    if isinstance(layer_names, str):
+        raise Net2NetError(
+            f"layer_names: expected a list of names, got the string {layer_names!r}; write [{layer_names!r}]"
+        )
+    report = CopyReport([], {})
+    of = {
+        who: {layer.name: layer for layer in model.layers}
+        for who, model in (("teacher", teacher), ("student", student))
+    }
+    for name in layer_names:
+        missing = [who for who in of if name not in of[who]]
+        if missing:
+            report.left_out[name] = f"the {' and the '.join(missing)} has no layer of this name"
+            continue
+        weights, here = of["teacher"][name].get_weights(), of["student"][name].get_weights()
+        shapes, wanted = ([a.shape for a in arrays] for arrays in (weights, here))
+        if not weights and not here:
+            report.left_out[name] = "it has no weights"
+        elif shapes != wanted:
+            told = ("teacher", *shapes), ("student", *wanted)
+            report.left_out[name] = "shapes differ, " + ", ".join(" ".join(map(str, each)) for each in told)
+        else:
+            of["student"][name].set_weights(weights)
+            report.copied.append(name)
+    return report
+
+
+# Are they the same function?
+
+
+def function_gap(teacher, student, x=None):
+    """The largest absolute difference between the outputs of two models.
+
+    Parameters
+    ----------
+    teacher, student : keras.Model
+        Models with the same inputs and outputs.
+    x : array, or list or dict of arrays, optional
+        Inputs for both, batch first. If left out, 16 are drawn to fit the teacher: standard normal, or integers that
+        its Embedding layers know.
+
+    Returns
+    -------
+    float
+        In the outputs' own unit; NaN if an output is NaN. Compare it with the outputs' size: 1e-12 of the largest is
+        exact in float64, 1e-5 in float32.
+
+    Raises
+    ------
+    Net2NetError
+        If the outputs differ in number or shape.
+
+    Examples
+    --------
+    >>> teacher = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    >>> function_gap(teacher, teacher)
+    0.0
+    """
+    if x is None:
+        x = example_inputs(teacher)
+    left, right = (
+        [keras.ops.convert_to_numpy(y) for y in keras.tree.flatten(model(x, training=False))]
+        for model in (teacher, student)
+    )
+    if [y.shape for y in left] != [y.shape for y in right]:
+        raise Net2NetError(
+            f"student: expected outputs of shape {', '.join(str(y.shape) for y in left)}, as the teacher's, "
+            f"got {', '.join(str(y.shape) for y in right)}"
+        )
+    gaps = [np.abs(a.astype("float64") - b.astype("float64")).max() for a, b in zip(left, right, strict=True)]
+    return float(np.max(gaps))
+
+
+def example_inputs(model, batch=16, length=32, seed=0):
+    """Draw inputs that fit a model, in the structure that it takes; unknown sides get `length`."""
+    rng = np.random.default_rng(seed)
+    known = [layer.input_dim for layer in model._flatten_layers() if isinstance(layer, kl.Embedding)]
+
+    def draw(x):
+        shape = (batch, *(length if side is None else side for side in x.shape[1:]))
+        if "int" in x.dtype or (known and len(shape) < 3):
+            return rng.integers(min(known, default=2), size=shape).astype(x.dtype)
+        if x.dtype == "bool":
+            return rng.random(shape) < 0.5
+        return rng.standard_normal(shape).astype(x.dtype)
+
+    return keras.tree.map_structure(draw, model.inputs[0] if isinstance(model, keras.Sequential) else model.input)

@@ -1,0 +1,840 @@
+"""Every figure of the book: one style, one palette that color-blind readers can tell apart.
+
+Each function takes arrays or frames and returns a matplotlib Figure; none of them shows it. In a notebook the
+Figure is the last value of the cell. Nothing is said by color alone: lines also differ in dash and marker,
+units in their letter, signs in dash or number. Figures are 4.6 inches wide, so that labels stay readable on
+a phone.
+"""
+
+import functools
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch, Rectangle
+
+__all__ = [
+    "activation_gallery",
+    "copy_distances",
+    "digits",
+    "flatten_rows",
+    "flowchart",
+    "function_curves",
+    "kernels_on_image",
+    "learning_curves",
+    "lines",
+    "mapping_arrows",
+    "networks",
+    "training_panels",
+    "use_style",
+    "weight_change",
+    "weight_matrices",
+    "widened_function",
+]
+
+# Okabe and Ito's colors.
+BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
+YELLOW, BLUE, VERMILION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
+CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, BLACK, SKY)
+DASHES = (
+    "-",
+    (0, (5, 2)),
+    (0, (1, 1.4)),
+    (0, (6, 2, 1, 2)),
+    (0, (3, 1, 1, 1, 1, 1)),
+    (0, (8, 2)),
+    (0, (2, 2)),
+)
+MARKERS = "os^Dv*P"
+INK, WIDTH = "#222222", 4.6
+STYLE = {
+    "figure.facecolor": "white",
+    "figure.dpi": 100,
+    "font.family": "DejaVu Sans",
+    "font.size": 10.5,
+    "axes.titlesize": 10.5,
+    "axes.labelsize": 10.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.prop_cycle": mpl.cycler(color=CYCLE),
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 4.5,
+    "svg.fonttype": "path",  # the same picture whatever fonts the reader has; glyphs are stored once a figure
+    "svg.hashsalt": "net2net",
+}
+# Arms look the same in every figure: what keeps the function is blue or green, what does not is red or black.
+ARMS = {
+    "teacher": ("teacher", BLACK, DASHES[2], "P"),
+    "net2deeper": ("net2deeper", BLUE, DASHES[0], "o"),
+    "net2wider": ("net2wider", BLUE, DASHES[0], "o"),
+    "net2wider_random": ("net2wider,\nrandom shares", GREEN, DASHES[1], "^"),
+    "randominit": ("randominit", VERMILION, DASHES[3], "s"),
+    "randompad": ("randompad", VERMILION, DASHES[3], "s"),
+    "scratch_deeper": ("from scratch", BLACK, DASHES[2], "v"),
+    "scratch_wider": ("from scratch", BLACK, DASHES[2], "v"),
+    "teacher_continued": ("teacher\ncontinued", ORANGE, DASHES[4], "D"),
+}
+
+
+def use_style():
+    """Set the book's style, and SVG for the figures of a notebook. Called once, at a chapter's head."""
+    mpl.rcParams.update(STYLE)
+    try:
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+        set_matplotlib_formats("svg", metadata={"Date": None})
+    except (ImportError, AttributeError):
+        pass  # not in a notebook
+
+
+def _figure(height, **grid):
+    """A Figure of the book's width and its axes, in the book's style whether `use_style` was called."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, height), layout="constrained")
+        return figure, figure.subplots(**grid)
+
+
+def _in_style(function):
+    """Draw in the book's style: some settings are read while drawing, not when the axes are made."""
+
+    @functools.wraps(function)
+    def styled(*args, **kwargs):
+        with mpl.rc_context(STYLE):
+            return function(*args, **kwargs)
+
+    return styled
+
+
+def _label_ends(axes, ends, gap=0.085):
+    """Write each label behind the end of its line, moved apart where they would overlap.
+
+    `ends`: (y, label, color, marker) of each line. The marker beside the label ties it to its line.
+    """
+    low, high = axes.get_ylim()
+    scale = axes.yaxis.get_transform().transform
+    low, high = scale(np.array([low, high]))
+    places = sorted(((float(scale(np.array([y]))[0]) - low) / (high - low), *rest) for y, *rest in ends)
+    heights = [gap * (1 + label.count("\n") * 0.8) for _, label, *_ in places]
+    at = [min(max(place[0], 0), 1) for place in places]
+    for i in range(1, len(at)):  # push up, then back down from the top
+        at[i] = max(at[i], at[i - 1] + (heights[i] + heights[i - 1]) / 2)
+    if at and at[-1] > 1:
+        at[-1] = 1.0
+        for i in range(len(at) - 2, -1, -1):
+            at[i] = min(at[i], at[i + 1] - (heights[i] + heights[i + 1]) / 2)
+    for y, (_, label, color, marker) in zip(at, places, strict=True):
+        axes.plot(1.04, y, marker=marker or "_", color=color, transform=axes.transAxes, clip_on=False, ms=6)
+        axes.text(1.075, y, label, transform=axes.transAxes, va="center", fontsize=9.5, linespacing=0.95)
+
+
+@_in_style
+def learning_curves(frame, panels, value="val_accuracy", ylabel=None, ylim=None, x="update", xscale="linear"):
+    """Learning curves of the arms of a study: median over the seeds, and their range as a band.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Columns ``arm``, ``seed`` (or one run for each arm), ``update`` or ``examples``, and `value`; as
+        `helpers.experiments.load_results` gives it, or made from what `helpers.experiments.train` returns.
+        If it has an arm "teacher", its last median is drawn as a level line.
+    panels : dict or list
+        ``{title: [arm, ...]}``, one panel below the other, or a list of arms for one panel.
+    value : str
+        The column to draw.
+    ylabel : str, optional
+        By default `value` in words.
+    ylim : (float, float), optional
+    x : {"update", "examples"}
+    xscale : {"linear", "symlog"}
+        "symlog" stretches the beginning and shows update 0 as well.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    panels = panels if isinstance(panels, dict) else {"": panels}
+    words = {"val": "validation", "train": "training", "test": "test"}
+    if ylabel is None:
+        ylabel = " ".join(words.get(word, word) for word in value.split("_"))
+    figure, grid = _figure(2.6 * len(panels) + 0.2, nrows=len(panels), sharex=True, squeeze=False)
+    for axes, (title, arms) in zip(grid.flat, panels.items(), strict=True):
+        ends = []
+        for number, arm in enumerate(arms):
+            label, color, dash, marker = ARMS.get(
+                arm, (arm, CYCLE[number % 7], DASHES[number % 7], MARKERS[number % 7])
+            )
+            rows = frame[frame["arm"] == arm]
+            if rows.empty:
+                raise ValueError(f"arm {arm!r} has no rows; the frame holds {', '.join(frame['arm'].unique())}")
+            curve = rows.groupby(x)[value].agg(["median", "min", "max"]).dropna()
+            axes.fill_between(curve.index, curve["min"], curve["max"], color=color, alpha=0.22, lw=0)
+            axes.plot(curve.index, curve["median"], color=color, ls=dash, marker=marker)
+            ends.append((curve["median"].iloc[-1], label, color, marker))
+        teacher = frame[frame["arm"] == "teacher"]
+        if len(teacher) and "teacher" not in arms:
+            level = teacher[teacher[x] == teacher[x].max()][value].median()
+            axes.axhline(level, color="#777777", lw=1, ls=DASHES[1], zorder=0)
+            ends.append((level, "its teacher", "#777777", "_"))
+        if ylim:
+            axes.set_ylim(ylim)
+        if xscale == "symlog":
+            axes.set_xscale("symlog", linthresh=10, linscale=0.5)
+            axes.set_xlim(left=0)
+        axes.set_title(title, loc="left", fontweight="bold")
+        axes.set_ylabel(ylabel)
+        _label_ends(axes, ends, gap=0.11)
+    grid.flat[-1].set_xlabel({"update": "updates", "examples": "training images seen"}.get(x, x))
+    if xscale == "linear":
+        grid.flat[-1].xaxis.set_major_locator(mpl.ticker.MaxNLocator(4))
+        grid.flat[-1].xaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda v, _: f"{v:,.0f}"))
+    return figure
+
+
+@_in_style
+def lines(x, curves, xlabel="", ylabel="", title="", logx=False, logy=False, ylim=None, markers=False):
+    """Lines, each with its name at its end.
+
+    Parameters
+    ----------
+    x : array_like, shape (n,)
+    curves : dict
+        ``{label: array of shape (n,)}``.
+    xlabel, ylabel, title : str
+    logx, logy : bool
+    ylim : (float, float), optional
+    markers : bool
+        Mark the points.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, axes = _figure(2.8)
+    ends = []
+    for number, (label, y) in enumerate(curves.items()):
+        color, dash, marker = (choice[number % 7] for choice in (CYCLE, DASHES, MARKERS))
+        every = 1 if markers else [len(np.asarray(x)) - 1]  # the last point ties the line to its label
+        axes.plot(x, y, color=color, ls=dash, marker=marker, markevery=every)
+        ends.append((float(np.asarray(y)[-1]), label, color, marker))
+    axes.set(xlabel=xlabel, ylabel=ylabel)
+    axes.set_title(title, loc="left")
+    if logx:
+        axes.set_xscale("log")
+    if logy:
+        axes.set_yscale("log")
+    if ylim:
+        axes.set_ylim(ylim)
+    _label_ends(axes, ends, gap=0.1)
+    return figure
+
+
+@_in_style
+def function_curves(x, curves, xlabel="x", ylabel="output"):
+    """Functions of one variable on top of each other: the first broad and pale, the others dashed over it.
+
+    Parameters
+    ----------
+    x : array_like, shape (n,)
+    curves : dict
+        ``{label: array of shape (n,)}``, the teacher first.
+    xlabel, ylabel : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, axes = _figure(2.8)
+    for number, (label, y) in enumerate(curves.items()):
+        if number == 0:
+            axes.plot(x, y, color=SKY, lw=7, alpha=0.6, label=label, solid_capstyle="round")
+        else:
+            axes.plot(x, y, color=(INK, *CYCLE[1:])[number - 1], ls=DASHES[number], lw=1.8, label=label)
+    axes.set(xlabel=xlabel, ylabel=ylabel)
+    columns = 2 if sum(map(len, curves)) > 24 else len(curves)
+    figure.legend(loc="outside upper center", ncols=columns, frameon=False, handlelength=2.2, columnspacing=1.2)
+    return figure
+
+
+def _letters(mapping):
+    """Names of the units: a, b, c for the teacher's, and b', b'' for copies of b."""
+    seen, names = {}, []
+    for unit in mapping:
+        copy = seen[unit] = seen.get(unit, -1) + 1
+        names.append((chr(ord("a") + int(unit) % 26)) + "′" * copy)
+    return names
+
+
+@_in_style
+def weight_matrices(w1, w2, student_w1, student_w2, mapping, fmt="{:.2g}"):
+    """The weights into and out of a layer, before and after widening; copies carry their origin's color.
+
+    Parameters
+    ----------
+    w1, w2 : ndarray, shapes (n_in, n), (n, n_out)
+        Teacher's kernels into and out of the widened layer; small, so that every number can be read.
+    student_w1, student_w2 : ndarray, shapes (n_in, q), (q, n_out)
+    mapping : array_like of int, shape (q,)
+        Which teacher unit each student unit copies.
+    fmt : str
+        Format of the numbers; "" leaves them out.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    w1, w2, student_w1, student_w2 = (np.asarray(w, float) for w in (w1, w2, student_w1, student_w2))
+    mapping, n = np.asarray(mapping), w1.shape[1]
+    q = len(mapping)
+    top = max(np.abs(w).max() for w in (w1, w2, student_w1, student_w2)) or 1.0
+    # All four share one cell size: the same limits in a row and in a column of the grid.
+    columns, rows = (q, w2.shape[1]), (max(w1.shape[0], n), max(w1.shape[0], q))
+    figure, grid = _figure(
+        WIDTH * (sum(rows) + 3.6) / (sum(columns) + 2.6),
+        nrows=2,
+        ncols=2,
+        squeeze=False,
+        gridspec_kw={"width_ratios": [c + 1 for c in columns], "height_ratios": [r + 1 for r in rows]},
+    )
+    cases = (("teacher", w1, w2, np.arange(n)), ("student", student_w1, student_w2, mapping))
+    for line, (who, into, out, units) in enumerate(cases):
+        for axes, weights, along, words in (
+            (grid[line, 0], into, 1, f"{who}: into the layer"),
+            (grid[line, 1], out, 0, "out of it"),
+        ):
+            axes.imshow(weights, cmap="PuOr", vmin=-2 * top, vmax=2 * top)  # pale enough for the numbers
+            for i, j in np.ndindex(weights.shape) if fmt else ():
+                axes.text(j, i, fmt.format(weights[i, j]), ha="center", va="center", fontsize=9)
+            for place, (unit, name) in enumerate(zip(units, _letters(units), strict=True)):
+                x, y = (place, -0.85) if along else (-0.85, place)
+                color = CYCLE[unit % 7]
+                box = {"boxstyle": "round,pad=0.2", "fc": "white", "ec": color, "lw": 1.8}
+                axes.text(x, y, name, ha="center", va="center", fontsize=10, fontweight="bold", bbox=box)
+                corner, size = ((place - 0.46, -0.46), (0.92, len(weights) - 0.08))
+                if not along:
+                    corner, size = (-0.46, place - 0.46), (weights.shape[1] - 0.08, 0.92)
+                dash = "-" if place < n else (0, (3, 1.5))
+                axes.add_patch(Rectangle(corner, *size, fill=False, ec=color, lw=2.2, ls=dash))
+            axes.set_title(words, loc="left", fontsize=10)
+            axes.set(xlim=(-1.4, columns[1 - along] - 0.45), ylim=(rows[line] - 0.45, -1.3))
+            axes.set_anchor("NW")
+            axes.axis("off")
+    return figure
+
+
+@_in_style
+def networks(teacher, student, mapping=None, widened=1, names=("teacher", "student"), values=False):
+    """Two networks side by side: units as circles, weights as lines, inputs below.
+
+    A line is as thick as its weight is large; a negative one is dashed. With `mapping`, units of the widened
+    layer carry the letter and the color of the teacher unit they copy, and copies have a dashed rim.
+
+    Parameters
+    ----------
+    teacher, student : list of ndarray
+        Kernels from the inputs up, each of shape (n_in, n_out); up to about eight units in a layer.
+    mapping : array_like of int, shape (q,), optional
+        Of the layer `widened` (1 is the first hidden layer).
+    names : (str, str)
+        Titles.
+    values : bool
+        Write the weights beside the lines; for very small networks.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    levels = max(len(teacher), len(student)) + 1
+    widths = [max(max(np.shape(w)) for w in kernels) + 0.3 for kernels in (teacher, student)]
+    figure, (left, right) = _figure(0.85 * levels + 0.2, ncols=2, gridspec_kw={"width_ratios": widths})
+    top = max(np.abs(w).max() for w in (*teacher, *student)) or 1.0
+    cases = ((left, teacher, names[0], False), (right, student, names[1], True))
+    for (axes, kernels, title, is_student), width in zip(cases, widths, strict=True):
+        sizes = [np.shape(kernels[0])[0]] + [np.shape(w)[1] for w in kernels]
+        spots = [[((i - (n - 1) / 2), level * 1.5) for i in range(n)] for level, n in enumerate(sizes)]
+        for level, kernel in enumerate(kernels):
+            for i, j in np.ndindex(np.shape(kernel)):
+                weight = float(kernel[i][j])
+                if weight == 0:
+                    continue
+                (x0, y0), (x1, y1) = spots[level][i], spots[level + 1][j]
+                dash = "-" if weight > 0 else (0, (2.5, 1.2))
+                thick = 0.5 + 3 * abs(weight) / top
+                axes.plot([x0, x1], [y0, y1], color="#888888", lw=thick, ls=dash, zorder=1)
+                if values:
+                    # At a third of the way, so that crossing lines do not put two numbers in one place.
+                    at = (x0 + (x1 - x0) * 0.34, y0 + (y1 - y0) * 0.34)
+                    box = {"fc": "white", "ec": "none", "pad": 0.6}
+                    axes.text(*at, f"{weight:.2g}", ha="center", va="center", fontsize=8.5, bbox=box, zorder=2)
+        for level, row in enumerate(spots):
+            here = mapping is not None and level == widened
+            units = (np.asarray(mapping) if is_student else np.arange(len(row))) if here else None
+            labels = _letters(units) if here else [""] * len(row)
+            if level == 0:
+                labels = [f"$x_{{{i + 1}}}$" for i in range(len(row))]
+            if level == len(spots) - 1:
+                labels = [f"$y_{{{i + 1}}}$" for i in range(len(row))] if len(row) > 1 else ["$y$"]
+            for i, ((x, y), label) in enumerate(zip(row, labels, strict=True)):
+                color = CYCLE[units[i] % 7] if here else INK
+                is_copy = here and is_student and i >= len(set(units.tolist()))
+                axes.scatter(
+                    x, y, s=330, fc="white", ec=color, lw=2.4 if here else 1.4, zorder=3,
+                    ls=(0, (2, 1)) if is_copy else "-",
+                )  # fmt: skip
+                axes.text(x, y, label, ha="center", va="center_baseline", fontsize=10, zorder=4)
+        axes.set(xlim=(-width / 2, width / 2), ylim=(-0.5, 1.5 * (levels - 1) + 0.5))
+        axes.set_title(title)
+        axes.axis("off")
+    return figure
+
+
+@_in_style
+def activation_gallery(activations, v=None):
+    """Of each activation phi(v), and phi(phi(v)) over it: an identity layer is silent where the two agree.
+
+    Parameters
+    ----------
+    activations : dict
+        ``{name: function of a float array}``; what it returns may be a Keras tensor.
+    v : ndarray, optional
+        Where to draw; -3 to 3 by default.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    v = np.linspace(-3, 3, 121, dtype="float32") if v is None else np.asarray(v)
+    rows = -(-len(activations) // 3)
+    figure, grid = _figure(1.55 * rows + 0.45, nrows=rows, ncols=3, squeeze=False)
+    for axes in grid.flat[len(activations) :]:
+        axes.axis("off")
+    for axes, (name, phi) in zip(grid.flat, activations.items(), strict=False):
+        once = np.asarray(phi(v))
+        twice = np.asarray(phi(once))
+        same = np.allclose(once, twice, rtol=1e-5, atol=1e-6)
+        (first,) = axes.plot(v, once, color=SKY, lw=5, alpha=0.7)
+        (second,) = axes.plot(v, twice, color=INK if same else VERMILION, ls=DASHES[1], lw=1.8)
+        axes.set_title(f"{name}\n{'same' if same else 'changed'}", color=INK if same else "#A34700", fontsize=10)
+        axes.locator_params(nbins=3)
+        axes.tick_params(labelsize=9)
+        axes.set(xlim=(1.05 * v.min(), 1.05 * v.max()))
+    words = [r"$\varphi(v)$", r"$\varphi(\varphi(v))$"]
+    figure.legend([first, second], words, loc="outside lower center", ncols=2, frameon=False, handlelength=3)
+    return figure
+
+
+@_in_style
+def kernels_on_image(kernels, image):
+    """Convolution kernels, and below each what it makes of an image.
+
+    Parameters
+    ----------
+    kernels : dict
+        ``{title: ndarray}`` of shape (h, w), or (h, w, in, out), of which the kernel from the first channel
+        to the first is shown. Up to five.
+    image : ndarray, shape (height, width) or (height, width, 1)
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    image = np.asarray(image, float).reshape(np.shape(image)[:2])
+    figure, grid = _figure(2 * WIDTH / len(kernels) + 0.5, nrows=2, ncols=len(kernels), squeeze=False)
+    size = max(max(np.shape(kernel)[:2]) for kernel in kernels.values())
+    for (above, below), (title, kernel) in zip(grid.T, kernels.items(), strict=True):
+        kernel = np.asarray(kernel, float)
+        kernel = kernel[:, :, 0, 0] if kernel.ndim == 4 else kernel
+        h, w = kernel.shape
+        # Keras' padding "same": the odd pixel of an even kernel goes behind.
+        padded = np.pad(image, (((h - 1) // 2, h // 2), ((w - 1) // 2, w // 2)))
+        result = np.einsum("ijhw,hw->ij", np.lib.stride_tricks.sliding_window_view(padded, (h, w)), kernel)
+        above.imshow(kernel, cmap="PuOr", vmin=-1.6, vmax=1.6)
+        for i, j in np.ndindex(kernel.shape):
+            above.text(j, i, f"{kernel[i, j]:.2g}", ha="center", va="center", fontsize=9)
+            above.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, fill=False, ec=INK, lw=0.8))
+        middle = ((w - 1) / 2, (h - 1) / 2)
+        above.set(xlim=(middle[0] - size / 2 - 0.1, middle[0] + size / 2 + 0.1))
+        above.set(ylim=(middle[1] + size / 2 + 0.1, middle[1] - size / 2 - 0.1))
+        above.set_title(title, fontsize=10)
+        above.axis("off")
+        below.imshow(result, cmap="gray_r", vmin=0, vmax=image.max())
+        same = np.allclose(result, image)
+        below.set_title("same" if same else "changed", fontsize=10, color=INK if same else "#A34700")
+        below.set(xticks=[], yticks=[])
+        for spine in below.spines.values():
+            spine.set(visible=True, color="#AAAAAA")
+    return figure
+
+
+@_in_style
+def digits(images, titles=None):
+    """A row of images, up to about eight, with an optional title above each.
+
+    Parameters
+    ----------
+    images : ndarray, shape (n, height, width) or (n, height, width, 1)
+    titles : list, optional
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    n = len(images)
+    figure, grid = _figure(WIDTH / n + (0.3 if titles is not None else 0.05), ncols=n, squeeze=False)
+    for i, axes in enumerate(grid.flat):
+        axes.imshow(np.asarray(images[i]).reshape(np.shape(images[i])[:2]), cmap="gray_r")
+        axes.axis("off")
+        if titles is not None:
+            axes.set_title(str(titles[i]), fontsize=10)
+    return figure
+
+
+@_in_style
+def flowchart():
+    """From teacher to student: the two ways to grow, the check, and the way back to the next round.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, axes = _figure(4.5)
+    axes.set(xlim=(0, 10), ylim=(0, 10))
+    axes.axis("off")
+
+    def box(x, y, width, text, color, height=1.25):
+        shape = FancyBboxPatch(
+            (x - width / 2, y - height / 2), width, height,
+            boxstyle="round,pad=0.06,rounding_size=0.25", fc="white", ec=color, lw=2,
+        )  # fmt: skip
+        axes.add_patch(shape)
+        axes.text(x, y, text, ha="center", va="center", fontsize=9.5, linespacing=1.15)
+
+    def arrow(start, end, bend=0.0):
+        style = {"arrowstyle": "-|>", "color": INK, "lw": 1.5, "shrinkA": 0, "shrinkB": 0}
+        axes.annotate("", end, start, arrowprops=style | {"connectionstyle": f"arc3,rad={bend}"})
+
+    box(5, 9.2, 5.4, "train the teacher\n(small network)", BLUE)
+    box(2.3, 6.5, 4.2, "wider: copy units,\nshare their outputs", GREEN)
+    box(7.7, 6.5, 4.2, "deeper: insert a layer\nthat passes all on", PURPLE)
+    box(5, 3.8, 5.4, "student: larger network,\nthe same function", ORANGE)
+    box(5, 1.1, 5.4, "train the student on,\nfrom the teacher's accuracy", VERMILION)
+    arrow((4, 8.5), (2.5, 7.25))
+    arrow((6, 8.5), (7.5, 7.25))
+    arrow((2.5, 5.8), (4, 4.5))
+    arrow((7.5, 5.8), (6, 4.5))
+    arrow((5, 3.1), (5, 1.82))
+    # The way back runs along the right edge.
+    axes.plot([7.8, 9.95, 9.95], [1.1, 1.1, 9.2], color=INK, lw=1.5, clip_on=False)
+    arrow((9.95, 9.2), (7.8, 9.2))
+    axes.text(9.7, 3.3, "next\nround", ha="right", va="center", fontsize=9.5)
+    return figure
+
+
+# ---------------------------------------------------------------- chapter 03: wider
+
+
+@_in_style
+def flatten_rows(mapping, positions=3):
+    """The rows of a dense kernel behind a Flatten: teacher's, wider student's, and a way to get them wrong.
+
+    Parameters
+    ----------
+    mapping : array_like of int, shape (q,)
+        Which teacher channel each student channel copies; up to about five channels.
+    positions : int
+        Pixels that are left when the image is flattened.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    mapping = np.asarray(mapping)
+    n, q = mapping.max() + 1, len(mapping)
+    names = _letters(mapping)
+    cases = (
+        ("teacher: position by position", [(c, p) for p in range(positions) for c in range(n)]),
+        ("student: the copies join each position", [(c, p) for p in range(positions) for c in range(q)]),
+        ("wrong: as if rows went channel by channel", [(c, p) for c in range(q) for p in range(positions)]),
+    )
+    figure, grid = _figure(3.0, nrows=3)
+    for axes, (title, rows) in zip(grid, cases, strict=True):
+        for place, (channel, position) in enumerate(rows):
+            style = {
+                "ec": CYCLE[mapping[channel] % 7],
+                "lw": 1.8,
+                "ls": "-" if channel < n else (0, (2.5, 1.2)),
+            }
+            shade = ("white", "#EAEAEA")[position % 2]
+            axes.add_patch(Rectangle((place + 0.07, 0.0), 0.86, 1, fc=shade, **style))
+            words = f"{names[channel]}\n{position + 1}"
+            axes.text(place + 0.5, 0.47, words, ha="center", va="center", fontsize=9, linespacing=1.05)
+        axes.set(xlim=(-0.05, q * positions + 0.05), ylim=(-0.1, 1.1))
+        axes.set_title(title, loc="left", fontsize=10)
+        axes.axis("off")
+    return figure
+
+
+@_in_style
+def widened_function(x, teacher, student, mapping, teacher_w2, w2, most):
+    """A function before and after its hidden layer was widened, and below what each unit passes on.
+
+    Parameters
+    ----------
+    x, teacher, student : ndarray, shape (n,)
+        Where the two functions are drawn, and their values.
+    mapping : array_like of int, shape (q,)
+        Which teacher unit each student unit copies; -1 for a unit that copies none.
+    teacher_w2, w2 : ndarray, shapes (n,), (q,)
+        Outgoing weights of the teacher's units, drawn as pale bars, and of the student's.
+    most : int
+        Units to leave room for, so that nothing jumps when the width moves.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    mapping, teacher_w2, w2 = np.asarray(mapping), np.ravel(teacher_w2), np.ravel(w2)
+    n = len(teacher_w2)
+    figure, (above, below) = _figure(4.3, nrows=2, gridspec_kw={"height_ratios": [3, 2]})
+    above.plot(x, teacher, color=SKY, lw=7, alpha=0.6, label="teacher", solid_capstyle="round")
+    above.plot(x, student, color=INK, ls=DASHES[1], lw=1.8, label="student")
+    low, high = float(np.min(teacher)), float(np.max(teacher))
+    room = 0.6 * (high - low)
+    above.set(xlabel="x", ylabel="output", ylim=(low - room, high + room))
+    above.legend(loc="lower left", frameon=False, ncols=2)
+    below.bar(np.arange(n), teacher_w2, width=0.72, fc="#DDDDDD")
+    for place, (unit, weight) in enumerate(zip(mapping, w2, strict=True)):
+        color = CYCLE[unit % 7] if unit >= 0 else "#999999"
+        edge = {"ec": color, "lw": 1.6, "ls": "-" if place < n else (0, (2, 1))}
+        below.bar(place, weight, width=0.72, fc="white" if place >= n else color, **edge)
+        name = chr(ord("a") + int(unit) % 26) if unit >= 0 else "?"
+        below.text(
+            place,
+            0,
+            name,
+            ha="center",
+            va="top" if weight >= 0 else "bottom",
+            fontsize=8.5,
+            fontweight="bold",
+        )
+    top = 1.25 * max(np.abs(teacher_w2).max(), np.abs(w2).max())
+    below.axhline(0, color=INK, lw=0.8)
+    below.set(xlim=(-0.7, most - 0.3), ylim=(-top, top), xticks=[], ylabel="outgoing\nweight", xlabel="hidden units")
+    below.spines["bottom"].set_visible(False)
+    return figure
+
+
+# ---------------------------------------------------------------- chapter 7
+
+
+@_in_style
+def training_panels(frame, columns, ylim=None, x="epoch"):
+    """Accuracy and loss of all arms, training and validation: four rows of panels, a column for each group.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Columns ``arm``, `x`, ``train_accuracy``, ``val_accuracy``, ``train_loss`` and ``val_loss``; lines are
+        medians over the runs of an arm, bands their range.
+    columns : dict
+        ``{title: [arm, ...]}``.
+    ylim : dict, optional
+        ``{value: (low, high)}``, for example ``{"val_accuracy": (0.9, 1)}``.
+    x : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    values = {
+        "train_accuracy": "training\naccuracy",
+        "val_accuracy": "validation\naccuracy",
+        "train_loss": "training\nloss",
+        "val_loss": "validation\nloss",
+    }
+    figure, grid = _figure(6.6, nrows=4, ncols=len(columns), sharex=True, sharey="row", squeeze=False)
+    looks = {}  # arms of different columns that look alike share one entry of the legend
+    for axes_of_column, (title, arms) in zip(grid.T, columns.items(), strict=True):
+        axes_of_column[0].set_title(title, loc="left", fontweight="bold")
+        axes_of_column[-1].set_xlabel({"epoch": "epochs", "update": "updates"}.get(x, x))
+        for number, arm in enumerate(arms):
+            label, *look = ARMS.get(arm, (arm, CYCLE[number % 7], DASHES[number % 7], MARKERS[number % 7]))
+            rows = frame[frame["arm"] == arm]
+            if rows.empty:
+                raise ValueError(f"arm {arm!r} has no rows; the frame holds {', '.join(frame['arm'].unique())}")
+            color, dash, marker = look
+            for axes, value in zip(axes_of_column, values, strict=True):
+                curve = rows.groupby(x)[value].agg(["median", "min", "max"]).dropna()
+                axes.fill_between(curve.index, curve["min"], curve["max"], color=color, alpha=0.22, lw=0)
+                (line,) = axes.plot(curve.index, curve["median"], color=color, ls=dash, marker=marker)
+            names = looks.setdefault((color, marker), (line, []))[1]
+            if label not in names:
+                names.append(label)
+    for axes, (value, words) in zip(grid[:, 0], values.items(), strict=True):
+        axes.set_ylabel(words)
+        axes.locator_params(axis="y", nbins=4)
+        if ylim and value in ylim:
+            axes.set_ylim(ylim[value])
+    figure.align_ylabels(grid[:, 0])
+    handles = [line for line, _ in looks.values()]
+    labels = [", ".join(names).replace("\n", " ") for _, names in looks.values()]
+    figure.legend(handles, labels, loc="outside upper center", ncols=2, frameon=False, fontsize=9.5, handlelength=3)
+    return figure
+
+
+# Chapter 2: the mathematics
+
+
+@_in_style
+def mapping_arrows(mapping, shares=None):
+    """A mapping as arrows, from each student unit to the teacher unit it copies.
+
+    Parameters
+    ----------
+    mapping : array_like of int, shape (q,)
+        Counted from 0, as `helpers.random_mapping` draws it; up to about nine units.
+    shares : array_like, shape (q,), optional
+        Written under the student's units, as fractions where they are simple.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    from fractions import Fraction
+
+    mapping = np.asarray(mapping)
+    n, q = mapping.max() + 1, len(mapping)
+    figure, axes = _figure(2.6 if shares is None else 2.9)
+    top = (np.arange(n) - (n - 1) / 2) * (q - 1) / max(n - 1, 1) * 0.75
+    bottom = np.arange(q) - (q - 1) / 2
+    for units, places, y, first_copy in ((np.arange(n), top, 2, n), (mapping, bottom, 0, n)):
+        for j, (unit, x, name) in enumerate(zip(units, places, _letters(units), strict=True)):
+            color, dash = CYCLE[unit % 7], "-" if j < first_copy else (0, (2, 1))
+            axes.scatter(x, y, s=420, fc="white", ec=color, lw=2.4, ls=dash, zorder=3)
+            axes.text(x, y, name, ha="center", va="center_baseline", fontsize=11, zorder=4)
+            axes.text(x, 2.52 if y else -0.52, j, ha="center", va="center", fontsize=9.5, color="#555555")
+    for j, unit in enumerate(mapping):
+        arrow = {"arrowstyle": "-|>", "color": CYCLE[unit % 7], "lw": 1.6, "shrinkA": 12, "shrinkB": 12}
+        axes.annotate("", (top[unit], 2), (bottom[j], 0), arrowprops=arrow | {"ls": "-" if j < n else (0, (4, 2))})
+    left = bottom[0] - 0.75
+    for y, word in ((2, "teacher"), (0, "student")):
+        axes.text(left, y, word, ha="right", va="center", fontsize=10)
+    if shares is not None:
+        axes.text(left, -1.05, "share", ha="right", va="center", fontsize=10)
+        for x, share in zip(bottom, np.asarray(shares, float), strict=True):
+            simple = Fraction(share).limit_denominator(9)
+            word = str(simple) if abs(float(simple) - share) < 1e-9 else f"{share:.2f}"
+            axes.text(x, -1.05, word, ha="center", va="center", fontsize=9.5)
+    axes.set(xlim=(left - 1.5, bottom[-1] + 0.5), ylim=(-0.75 if shares is None else -1.3, 2.75))
+    axes.axis("off")
+    return figure
+
+
+@_in_style
+def copy_distances(curves, floor=1e-6):
+    """How far copies have moved from the units they copy, update by update, on logarithmic axes.
+
+    Parameters
+    ----------
+    curves : dict
+        ``{label: array}``; entry t is the distance after t updates. Entry 0 is not drawn.
+    floor : float
+        What is smaller is drawn here, on a tick that says 0.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, axes = _figure(2.9)
+    ends = []
+    for number, (label, distances) in enumerate(curves.items()):
+        color, dash, marker = (choice[number % 7] for choice in (CYCLE, DASHES, MARKERS))
+        drawn = np.maximum(np.asarray(distances)[1:], floor)
+        axes.plot(
+            np.arange(1, len(drawn) + 1),
+            drawn,
+            color=color,
+            ls=dash,
+            marker=marker,
+            markevery=[len(drawn) - 1],
+        )
+        ends.append((drawn[-1], label, color, marker))
+    axes.set(xscale="log", yscale="log", xlabel="updates", ylabel="distance of copies", ylim=(floor * 0.5, None))
+    powers = 10.0 ** np.arange(np.ceil(np.log10(floor)) + 1, np.ceil(np.log10(axes.get_ylim()[1])))
+    axes.set_yticks([floor, *powers], ["0", *(f"$10^{{{round(np.log10(p))}}}$" for p in powers)])
+    axes.minorticks_off()
+    _label_ends(axes, ends, gap=0.11)
+    return figure
+
+
+# Chapter 4
+
+
+@_in_style
+def weight_change(change, xlabel="from unit", ylabel="to unit"):
+    """A kernel's change, entry by entry: orange where a weight has fallen, purple where it has grown.
+
+    Parameters
+    ----------
+    change : ndarray, shape (n_in, n_out)
+        Drawn with inputs from left to right and outputs from top to bottom.
+    xlabel, ylabel : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    change = np.asarray(change, float)
+    figure, axes = _figure(4.0)
+    # The few largest changes may saturate, so that the many small ones can be seen.
+    top = float(np.quantile(np.abs(change), 0.98)) or 1.0
+    image = axes.imshow(change.T, cmap="PuOr", norm=mpl.colors.Normalize(-top, top), interpolation="nearest")
+    figure.colorbar(image, ax=axes, label="change of the weight", shrink=0.85, extend="both")
+    axes.set(xlabel=xlabel, ylabel=ylabel)
+    return figure
+
+
+# Chapters 1 and 10
+
+
+@_in_style
+def growth_curves(before, after, value="val_accuracy", ylabel="validation accuracy", ylim=None):
+    """One measure over training, before a network grows and after; a vertical line marks the moment of growth.
+
+    Parameters
+    ----------
+    before : dict
+        ``{label: rows}`` of the teacher, with the rows that `helpers.experiments.train` returns.
+    after : dict
+        ``{label: rows}`` of what is trained from there on; their updates are counted from the moment of growth.
+    value : str
+        The entry of each row to draw.
+    ylabel : str
+    ylim : (float, float), optional
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, axes = _figure(3.1)
+    ((name, rows),) = before.items()
+    grown = rows[-1]["update"]
+    axes.plot([r["update"] for r in rows], [r[value] for r in rows], color=BLACK, ls=DASHES[2], marker="P")
+    ends = []
+    for number, (label, later) in enumerate(after.items()):
+        color, dash, marker = CYCLE[number % 7], DASHES[number % 7], MARKERS[number % 7]
+        axes.plot([grown + r["update"] for r in later], [r[value] for r in later], color=color, ls=dash, marker=marker)
+        ends.append((later[-1][value], label, color, marker))
+    axes.set(xlabel="updates", ylabel=ylabel)
+    if ylim:
+        axes.set_ylim(ylim)
+    axes.axvline(grown, color="#777777", lw=1, zorder=0)
+    place = axes.get_xaxis_transform()
+    axes.text(grown, 1.02, "growth", transform=place, ha="center", va="bottom", fontsize=9.5)
+    axes.text(grown / 2, 1.02, name, transform=place, ha="center", va="bottom", fontsize=9.5)
+    _label_ends(axes, ends, gap=0.11)
+    return figure

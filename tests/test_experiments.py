@@ -1,0 +1,414 @@
+"""The runner: every run done once and kept, same rows from the same seed, and clear words when it fails."""
+
+import csv
+import json
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from helpers import data, experiments
+from helpers.experiments import STUDIES, load_results, run_study, summarize
+from helpers.weights import Net2NetError
+
+ROOT = Path(experiments.__file__).resolve().parent.parent
+ARTICLE = STUDIES["mnist_article"]
+QUICK = ARTICLE.quick()
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    """A small file in MNIST's layout whose classes can be learned: nothing depends on what data is found."""
+    rng = np.random.default_rng(0)
+    arrays = {}
+    for part, n in (("train", 200), ("test", 100)):
+        labels = rng.integers(10, size=n, dtype=np.uint8)
+        images = rng.integers(60, size=(n, 28, 28), dtype=np.uint8)
+        for image, label in zip(images, labels, strict=True):
+            image[2 * label : 2 * label + 6] += 150
+        arrays |= {f"x_{part}": images, f"y_{part}": labels}
+    path = tmp_path_factory.mktemp("digits") / "digits.npz"
+    np.savez(path, **arrays)
+    return path
+
+
+@pytest.fixture
+def here(digits, monkeypatch):
+    """This process reads the small file."""
+    monkeypatch.setenv("NET2NET_MNIST", str(digits))
+
+
+def command(*words, digits):
+    environment = os.environ | {"NET2NET_MNIST": str(digits), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    words = [sys.executable, "-m", "helpers.experiments", *map(str, words)]
+    return subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True)
+
+
+def rows_of(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+# ---------------------------------------------------------------- real runs, in the quick form
+
+
+@pytest.fixture(scope="module")
+def recorded(digits, tmp_path_factory):
+    """The article's study in its quick form, all arms of one seed."""
+    out = tmp_path_factory.mktemp("recorded")
+    run = command("run", "mnist_article", "--quick", "--out", out, digits=digits)
+    assert run.returncode == 0, run.stderr
+    return out
+
+
+@pytest.mark.slow
+def test_every_arm_is_measured_from_before_training_to_the_end(recorded):
+    frame = load_results("mnist_article", recorded)
+    assert list(frame.columns) == experiments.COLUMNS
+    assert frame["arm"].unique().tolist() == ["teacher", *ARTICLE.arms]
+    for _, run in frame.groupby("arm"):
+        assert run["update"].tolist() == [0, 2, 4]
+        assert run["examples"].tolist() == [0, 64, 128]
+        assert run["seconds"].is_monotonic_increasing
+        assert run["test_accuracy"].isna().tolist() == [True, True, False]
+    assert (frame["lr"] == 0.01).all()
+
+
+@pytest.mark.slow
+def test_students_start_where_the_teacher_ended(recorded):
+    frame = load_results("mnist_article", recorded).set_index(["arm", "update"])
+    teacher = frame.loc[("teacher", 4)]
+    for arm in ("teacher_continued", "net2deeper", "net2wider", "net2wider_random"):
+        start = frame.loc[(arm, 0)]
+        assert start["val_accuracy"] == teacher["val_accuracy"]
+        assert start["val_loss"] == pytest.approx(teacher["val_loss"], abs=2e-6)
+    for arm in ("randominit", "randompad", "scratch_deeper", "scratch_wider"):
+        assert frame.loc[(arm, 0), "val_loss"] != pytest.approx(teacher["val_loss"], abs=1e-4)
+
+
+@pytest.mark.slow
+def test_same_seed_same_rows_and_only_what_is_missing_is_done(recorded, digits, tmp_path):
+    """Two runs are lost; two workers do them again, to the same digits, and leave the others alone."""
+    before = rows_of(recorded / "mnist_article.csv")
+    folder = recorded / ".runs" / "mnist_article"
+    for arm in ("randominit", "net2wider_random"):
+        (folder / f"seed0-{arm}.json").unlink()
+    (recorded / "mnist_article.csv").unlink()
+    kept = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+    assert len(kept) == 8  # seven runs and the teacher's model
+    run = command("run", "mnist_article", "--quick", "--jobs", 2, "--out", recorded, digits=digits)
+    assert run.returncode == 0, run.stderr
+    after = rows_of(recorded / "mnist_article.csv")
+    for row in (*before, *after):
+        del row["seconds"]
+    assert after == before
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    assert len(list(folder.iterdir())) == 10
+
+
+@pytest.mark.slow
+def test_record_says_what_made_it_and_names_no_machine(recorded, digits, here):
+    text = (recorded / "mnist_article.json").read_text()
+    record = json.loads(text)
+    assert record["command"].startswith("python -m helpers.experiments run mnist_article --seeds 1 --quick")
+    assert record["seeds"] == [0]
+    assert record["definition"] == json.loads(json.dumps(QUICK.definition()))
+    assert set(record["versions"]) == {"python", "keras", "tensorflow", "numpy"}
+    assert {"cpu", "cores", "threads_per_run"} <= set(record["machine"])
+    _, source = data.read_mnist()
+    assert record["data"]["sha256"] == source["sha256"]
+    for private in (str(recorded), str(digits), str(Path.home()), platform.node()):
+        assert private not in text
+
+
+# ---------------------------------------------------------------- the runner's logic, without training
+
+
+class FakeModel:
+    def save(self, path):
+        Path(path).write_bytes(b"a teacher")
+
+
+@pytest.fixture
+def fake(here, monkeypatch):
+    """Runs that cost nothing; the list says which were executed."""
+    executed = []
+
+    def execute(study, arm, seed, teacher):
+        executed.append((arm, seed))
+        assert arm == "teacher" or teacher.read_bytes() == b"a teacher"
+        accuracy = round(0.5 + 0.1 * seed + 0.01 * len(arm), 6)
+        measured = dict.fromkeys(("train_loss", "train_accuracy", "val_loss", "val_accuracy"), accuracy)
+        return [{"update": u, "examples": 32 * u, "seconds": 0.5 * u} | measured for u in (0, 4)], FakeModel()
+
+    monkeypatch.setattr(experiments, "_execute", execute)
+    return executed
+
+
+def seeds_in(out):
+    return sorted({int(row["seed"]) for row in rows_of(out / "mnist_article.csv")})
+
+
+def test_teachers_first_then_seed_by_seed(fake, tmp_path):
+    assert run_study(QUICK, seeds=2, out=tmp_path) == []
+    assert fake == [("teacher", 0), ("teacher", 1)] + [(arm, seed) for seed in (0, 1) for arm in QUICK.arms]
+    assert seeds_in(tmp_path) == [0, 1]
+    fake.clear()
+    assert run_study(QUICK, seeds=2, out=tmp_path) == []
+    assert fake == []
+
+
+def test_more_seeds_later(fake, tmp_path):
+    run_study(QUICK, seeds=1, out=tmp_path)
+    run_study(QUICK, seeds=3, out=tmp_path)
+    assert len(fake) == len(set(fake)) == 3 * 9
+    assert seeds_in(tmp_path) == [0, 1, 2]
+
+
+def test_interrupted_study_goes_on(fake, tmp_path, monkeypatch):
+    real = experiments._execute
+
+    def interrupted(study, arm, seed, teacher):
+        if (arm, seed) == ("net2wider", 1):
+            raise KeyboardInterrupt
+        return real(study, arm, seed, teacher)
+
+    monkeypatch.setattr(experiments, "_execute", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_study(QUICK, seeds=2, out=tmp_path)
+    assert seeds_in(tmp_path) == [0]  # whole seeds only
+    monkeypatch.setattr(experiments, "_execute", real)
+    run_study(QUICK, seeds=2, out=tmp_path)
+    assert len(fake) == len(set(fake)) == 2 * 9  # none lost, none done twice
+    assert seeds_in(tmp_path) == [0, 1]
+
+
+def test_one_failed_run_leaves_the_others(fake, tmp_path, monkeypatch):
+    real = experiments._execute
+
+    def failing(study, arm, seed, teacher):
+        if (arm, seed) == ("randompad", 0):
+            raise MemoryError("no memory left")
+        return real(study, arm, seed, teacher)
+
+    monkeypatch.setattr(experiments, "_execute", failing)
+    assert run_study(QUICK, seeds=2, out=tmp_path) == ["randompad, seed 0: MemoryError: no memory left"]
+    assert seeds_in(tmp_path) == [1]
+    monkeypatch.setattr(experiments, "_execute", real)
+    assert run_study(QUICK, seeds=2, out=tmp_path) == []
+    assert fake[-1] == ("randompad", 0)
+    assert len(fake) == 2 * 9
+
+
+def test_full_disk_is_reported_and_nothing_half_written_is_kept(fake, tmp_path, monkeypatch):
+    def full(path, raw):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(experiments, "write_whole", full)
+    failures = run_study(QUICK, out=tmp_path)
+    assert len(failures) == 9
+    assert all("No space left on device" in failure for failure in failures)
+    assert not list(tmp_path.glob("*.csv"))
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda raw: raw[: len(raw) // 2], lambda raw: raw.replace(b"0.6", b"0.9"), lambda raw: b"[]"]
+)
+def test_damaged_state_is_detected(fake, tmp_path, damage):
+    run_study(QUICK, out=tmp_path)
+    path = tmp_path / ".runs" / "mnist_article" / "seed0-randominit.json"
+    path.write_bytes(damage(path.read_bytes()))
+    fake.clear()
+    with pytest.raises(Net2NetError, match=r"seed0-randominit\.json is damaged.*delete it, and the run is done again"):
+        run_study(QUICK, out=tmp_path)
+    assert fake == []  # said before hours are spent
+    path.unlink()
+    assert run_study(QUICK, out=tmp_path) == []
+    assert fake == [("randominit", 0)]
+
+
+@pytest.mark.parametrize(
+    ("damage", "word"), [(lambda path: path.write_bytes(b"x"), "damaged"), (Path.unlink, "missing")]
+)
+def test_damaged_teacher_is_detected(fake, tmp_path, damage, word):
+    run_study(QUICK, out=tmp_path)
+    damage(tmp_path / ".runs" / "mnist_article" / "seed0-teacher.keras")
+    with pytest.raises(Net2NetError, match=rf"seed0-teacher\.keras is {word}.*seed0-\*"):
+        run_study(QUICK, out=tmp_path)
+
+
+def test_other_settings_do_not_mix(fake, tmp_path):
+    import dataclasses
+
+    run_study(QUICK, out=tmp_path)
+    with pytest.raises(Net2NetError, match="other settings, data or library versions"):
+        run_study(dataclasses.replace(QUICK, learning_rate=0.1), out=tmp_path)
+    reworded = dataclasses.replace(QUICK, question="Put in other words?")
+    assert run_study(reworded, out=tmp_path) == []
+    assert len(fake) == 9
+
+
+def test_too_few_images_are_refused(here, tmp_path):
+    with pytest.raises(Net2NetError, match=r"at least 60,000 train images, got 200 .*NET2NET_MNIST.*--quick"):
+        run_study(ARTICLE, out=tmp_path)
+
+
+# ---------------------------------------------------------------- training and measuring
+
+
+def tiny_model():
+    import keras
+
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, activation="softmax")])
+    model.compile(keras.optimizers.SGD(0.1), "categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def test_train_measures_at_marks_and_ends_of_epochs():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(50, 3)).astype("float32")
+    y = np.eye(2)[(x[:, 0] > 0).astype(int)]
+    model = tiny_model()
+    before = model.evaluate(x, y, verbose=0, return_dict=True)
+    rows = experiments.train(model, (x, y), (x, y), epochs=3, batch_size=16, marks=(0, 1, 5))
+    assert [row["update"] for row in rows] == [0, 1, 4, 5, 8, 12]
+    assert [row["examples"] for row in rows] == [
+        0,
+        16,
+        50,
+        66,
+        100,
+        150,
+    ]  # the last batch of an epoch is short
+    assert rows[0]["val_loss"] == pytest.approx(before["loss"], abs=1e-5)
+    assert rows[-1]["val_loss"] < rows[0]["val_loss"]
+    assert rows[-1]["train_loss"] == rows[-1]["val_loss"]
+    again = experiments.train(tiny_model(), (x, y), (x, y), epochs=3, batch_size=16, marks=(0, 1, 5))
+    other = experiments.train(tiny_model(), (x, y), (x, y), epochs=3, batch_size=16, marks=(0, 1, 5), seed=1)
+    losses = [[row["val_loss"] for row in run] for run in (rows, again, other)]
+    assert losses[0] == losses[1] != losses[2]
+
+
+def test_train_sees_every_image_once_an_epoch():
+    class Recorder:
+        seen = ()
+
+        def train_on_batch(self, x, y):
+            np.testing.assert_array_equal(x, y)
+            self.seen += (*x,)
+
+        def evaluate(self, *args, **kwargs):
+            return {"loss": 0.0, "accuracy": 0.0}
+
+    recorder, images = Recorder(), np.arange(10)
+    experiments.train(recorder, (images, images), (images, images), epochs=2, batch_size=4)
+    assert sorted(recorder.seen[:10]) == sorted(recorder.seen[10:]) == list(range(10))
+    assert recorder.seen[:10] != recorder.seen[10:] != tuple(range(10))
+
+
+# ---------------------------------------------------------------- results
+
+
+def small_frame():
+    import pandas as pd
+
+    rows = [("a", 0, seed, value) for seed, value in enumerate((0.1, 0.5, 0.3))]
+    rows += [("a", 9, seed, value) for seed, value in enumerate((0.8, 0.9, 0.7))] + [("b", 9, 0, 0.6)]
+    return pd.DataFrame(rows, columns=["arm", "update", "seed", "val_accuracy"]).assign(examples=0)
+
+
+def test_summarize():
+    table = summarize(small_frame())
+    assert table["arm"].tolist() == ["a", "a", "b"]
+    assert table["median"].tolist() == [0.3, 0.8, 0.6]
+    assert table["low"].tolist() == [0.1, 0.7, 0.6]
+    assert table["high"].tolist() == [0.5, 0.9, 0.6]
+    assert table["seeds"].tolist() == [3, 3, 1]
+
+
+def test_results_that_are_not_there():
+    with pytest.raises(Net2NetError, match=r"no nowhere\.csv found.*helpers\.experiments run nowhere"):
+        load_results("nowhere")
+
+
+def test_damaged_results_are_detected(fake, tmp_path):
+    run_study(QUICK, out=tmp_path)
+    path, record = tmp_path / "mnist_article.csv", tmp_path / "mnist_article.json"
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b"\n", b"\r\n"))  # what a checkout on Windows does
+    assert len(load_results("mnist_article", tmp_path)) == 18
+    path.write_bytes(whole[:-20])
+    with pytest.raises(Net2NetError, match="not the one that its JSON describes"):
+        load_results("mnist_article", tmp_path)
+    path.write_bytes(whole)
+    record.write_text("{")
+    with pytest.raises(Net2NetError, match=r"mnist_article\.json, which describes the CSV, cannot be read"):
+        load_results("mnist_article", tmp_path)
+    record.unlink()
+    with pytest.raises(Net2NetError, match="cannot be read"):
+        load_results("mnist_article", tmp_path)
+
+
+@pytest.mark.parametrize("name", [path.stem for path in sorted((ROOT / "results").glob("*.csv"))])
+def test_recorded_results_fit_their_study(name):
+    """What is committed was made by the study as it stands, whole, on all of MNIST."""
+    frame, study = load_results(name), STUDIES[name]
+    assert frame.attrs["definition"] == json.loads(json.dumps(study.definition()))
+    assert frame.attrs["data"]["sha256"] == data.MNIST_SHA256
+    assert f"run {name} --seeds" in frame.attrs["command"]
+    assert "--quick" not in frame.attrs["command"]
+    assert list(frame.columns) == experiments.COLUMNS
+    assert set(frame["seed"]) == set(frame.attrs["seeds"]) == set(range(study.seeds))
+    marks = set(study.marks)
+    per_epoch = -(-study.images // study.batch_size)
+    for (arm, _), run in frame.groupby(["arm", "seed"]):
+        epochs = study.teacher_epochs if arm == "teacher" else study.epochs
+        assert set(run["update"]) == marks | {per_epoch * epoch for epoch in range(1, epochs + 1)}
+    assert set(frame["arm"]) == {"teacher", *study.arms}
+
+
+# ---------------------------------------------------------------- the command line
+
+
+def test_list(capsys):
+    assert experiments.main(["list"]) == 0
+    words = capsys.readouterr().out
+    assert all(name in words for name in STUDIES)
+    assert "net2wider_random" in words
+
+
+def test_unknown_study(capsys):
+    assert experiments.main(["run", "mnist_artcle"]) == 2
+    assert "There is no study 'mnist_artcle'; there are: mnist_article" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["--jobs", "0"], ["--seeds", "0"], ["--seeds", "-1"]])
+def test_nonsense_numbers(capsys, words):
+    assert experiments.main(["run", "mnist_article", *words]) == 2
+    assert "at least 1" in capsys.readouterr().err
+
+
+def test_failures_show_in_the_exit_code(fake, tmp_path, monkeypatch, capsys):
+    def failing(study, arm, seed, teacher):
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(experiments, "_execute", failing)
+    assert experiments.main(["run", "mnist_article", "--quick", "--out", str(tmp_path)]) == 1
+    words = capsys.readouterr().err
+    assert "failed: net2wider, seed 0: RuntimeError: broken" in words
+    monkeypatch.setenv("NET2NET_MNIST", str(tmp_path / "none.npz"))
+    assert experiments.main(["run", "mnist_article", "--quick", "--out", str(tmp_path)]) == 1
+    assert "none.npz" in capsys.readouterr().err
+
+
+def test_quick_is_kept_apart_from_recorded_results(fake, monkeypatch):
+    places = []
+    monkeypatch.setattr(experiments, "run_study", lambda study, out, **rest: places.append(out) or [])
+    experiments.main(["run", "mnist_article", "--quick"])
+    experiments.main(["run", "mnist_article"])
+    assert [place.relative_to(ROOT) for place in places] == [Path("results/.quick"), Path("results")]
