@@ -20,6 +20,7 @@ __all__ = [
     "flatten_rows",
     "flowchart",
     "function_curves",
+    "growth_curves",
     "kernels_on_image",
     "learning_curves",
     "lines",

@@ -1,0 +1,136 @@
+# The Net2Net book. Every command does its own set-up; `make help` lists them.
+#
+# PYTHON=python3.12 chooses the interpreter (3.11, 3.12 or 3.13); PORT=8001 the port of `make serve`.
+
+PYTHON ?= python3
+PORT ?= 8000
+VENV := .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/.ready
+BUILT := _build/.built
+
+# What the pages are made from. A change of the code, of recorded results or of the environment also means that
+# every chapter is executed again: the cache of executed chapters knows only the chapters' own text.
+CODE := $(wildcard helpers/*.py) $(wildcard results/*) requirements.lock
+PAGES := _config.yml _toc.yml $(wildcard _ext/*.py) $(wildcard book/*.ipynb book/*.md book/*.bib book/*/*)
+
+# Two to four processes, each file's tests in one of them.
+PYTEST := $(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile
+
+# Whoever names an interpreter gets it, or hears why not.
+ifneq ($(origin PYTHON),file)
+ifneq ($(wildcard $(PY)),)
+version = $(shell $(1) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+ifneq ($(call version,$(PYTHON)),$(call version,$(PY)))
+$(error .venv has Python $(call version,$(PY)), not that of $(PYTHON); remove .venv first)
+endif
+endif
+endif
+
+.PHONY: help book serve test test-core test-chapters test-pages coverage tidy links lock address clean clean-all env
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make book           build the book: executes every chapter, then writes the pages to _build/html"
+	@echo "make serve          build the book, then show it at http://127.0.0.1:$(PORT)"
+	@echo "make test           everything: unit and property tests, doctests, chapters, strict build, pages in a browser"
+	@echo "make test-core      only helpers/: unit and property tests, doctests"
+	@echo "make test-chapters  only the notebooks: lean, well formed, outputs as committed"
+	@echo "make test-pages     only the built pages: build, links, browser"
+	@echo "make coverage       which lines of helpers/ the tests run"
+	@echo "make tidy           format the code, strip the notebooks of what is not committed, look for slips"
+	@echo "make links          follow the links that lead out of the book"
+	@echo "make lock           resolve requirements.txt anew into requirements.lock"
+	@echo "make address URL=https://github.com/OWNER/NAME    change the repository's address everywhere"
+	@echo "make clean          remove the built book and caches; make clean-all removes .venv too"
+	@echo
+	@echo "The first command also installs what is needed into .venv (about 3 GB; a few minutes)."
+
+# ---------------------------------------------------------------- the environment
+
+env: $(READY)
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else 1)' \
+	|| { echo "The book needs Python 3.11, 3.12 or 3.13; '$(PYTHON)' is $$($(PYTHON) --version 2>&1 || true)."; \
+	     echo "Name another one: make $(or $(MAKECMDGOALS),book) PYTHON=python3.12"; exit 1; }
+	@echo "Setting up .venv with $$($(PYTHON) --version): about 160 packages, TensorFlow the largest. A few minutes, once."
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV) \
+	|| { rm -rf $(VENV); echo "Python could not make an environment. On Debian or Ubuntu: apt install python3-venv"; exit 1; }
+	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@touch $@
+
+# ---------------------------------------------------------------- the book
+
+book: $(BUILT)
+	@echo
+	@echo "The book is built. Open this file in a browser:"
+	@echo "    $(CURDIR)/_build/html/index.html"
+	@echo "or see it at http://127.0.0.1:$(PORT) with: make serve"
+
+_build/.code: $(CODE) | $(READY)
+	@rm -rf _build
+	@mkdir -p _build
+	@touch $@
+
+$(BUILT): $(PAGES) $(READY) _build/.code
+	@echo "Building the book. The first time every chapter is executed (minutes); later only those that changed."
+	@rm -rf _build/html
+	@$(VENV)/bin/jupyter-book build . --all -W -n --keep-going
+	@touch $@
+
+serve: book
+	@echo "Showing the book at http://127.0.0.1:$(PORT); stop with Ctrl-C."
+	@$(PY) -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
+
+# ---------------------------------------------------------------- tests
+
+test: $(BUILT)
+	@echo "Testing everything: code, chapters and pages. About ten minutes on two cores."
+	@$(PYTEST)
+
+test-core: $(READY)
+	@echo "Testing helpers/: unit and property tests, doctests. A few minutes."
+	@$(PYTEST) tests helpers --ignore=tests/test_pages.py --ignore=tests/test_build.py --ignore=tests/test_notebooks.py
+
+test-chapters: $(READY)
+	@echo "Running every chapter and comparing what it prints. A few minutes."
+	@$(PYTEST) tests/test_notebooks.py book
+
+test-pages: $(BUILT)
+	@echo "Testing the built pages. A minute or two."
+	@$(PYTEST) tests/test_build.py tests/test_pages.py
+
+coverage: $(READY)
+	@$(PYTEST) tests helpers --ignore=tests/test_pages.py --ignore=tests/test_build.py --ignore=tests/test_notebooks.py \
+	    --cov --cov-report=term-missing
+
+# ---------------------------------------------------------------- keeping it tidy
+
+tidy: $(READY)
+	@echo "Formatting code, stripping notebooks, looking for slips. Seconds."
+	@$(PY) -m ruff format .
+	@$(PY) -m ruff check --fix .
+	@$(PY) tests/lean.py $(wildcard book/*.ipynb)
+	@$(PY) -m codespell_lib $(wildcard *.md book/*.md book/*.ipynb) helpers tests
+
+links: $(READY)
+	@echo "Following every link that leads out of the book. Minutes; needs the internet."
+	@$(VENV)/bin/jupyter-book build . --all --builder linkcheck
+
+lock: $(READY)
+	@echo "Resolving requirements.txt for Python 3.11 and later. Seconds."
+	@$(PY) -m pip install --quiet --disable-pip-version-check uv
+	@$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links \
+	    --custom-compile-command "make lock" --upgrade requirements.txt --output-file requirements.lock
+
+address: $(READY)
+	@$(PY) tests/address.py $(URL)
+
+clean:
+	rm -rf _build dist .pytest_cache .ruff_cache .hypothesis .coverage htmlcov
+	find book helpers tests _ext -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
+
+clean-all: clean
+	rm -rf $(VENV)

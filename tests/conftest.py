@@ -1,0 +1,59 @@
+"""What all tests share: quiet libraries, steady property tests, and one strict build of the book."""
+
+import fcntl
+import os
+import shutil
+
+import pytest
+import toc
+from address import ROOT
+
+collect_ignore = ["conftest.py"]  # no doctests here
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # One process for each core, so one thread for each process; the chapters' kernels inherit this.
+    for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        os.environ.setdefault(name, "1")
+
+try:
+    from hypothesis import settings
+except ImportError:  # the code can be tested without it
+    pass
+else:
+    # No deadline: the first example pays for imports and compilation. The same examples on every run in CI.
+    settings.register_profile("book", deadline=None)
+    settings.register_profile("ci", deadline=None, derandomize=True)
+    settings.load_profile("ci" if os.environ.get("CI") else "book")
+
+
+def _sources():
+    for pattern in (
+        "_config.yml",
+        "_toc.yml",
+        "_ext/*.py",
+        "requirements.lock",
+        "helpers/*.py",
+        "results/*",
+        "book/**/*",
+    ):
+        yield from ROOT.glob(pattern)
+
+
+@pytest.fixture(scope="session")
+def html():
+    """The folder of the built pages; built now, strictly, unless `make` has done so since the last change."""
+    made = ROOT / "_build"
+    made.mkdir(exist_ok=True)
+    stamp = made / ".built"
+    with open(made / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of several test processes, one builds
+        newest = max(path.stat().st_mtime for path in _sources())
+        if not stamp.exists() or stamp.stat().st_mtime < newest:
+            shutil.rmtree(made / "html", ignore_errors=True)
+            shutil.rmtree(made / ".jupyter_cache", ignore_errors=True)
+            run = toc.build(ROOT)
+            if run.returncode:
+                pytest.fail(f"the book does not build:\n{run.stdout[-3000:]}\n{run.stderr[-3000:]}", pytrace=False)
+            stamp.touch()
+    return made / "html"

@@ -1,0 +1,85 @@
+"""The build: strict, complete, and red when a chapter is broken."""
+
+import shutil
+
+import address
+import nbformat
+import pytest
+import toc
+import yaml
+
+ROOT = address.ROOT
+
+
+def test_every_page_of_the_contents_is_built(html):
+    built = {path.relative_to(html).with_suffix("").as_posix() for path in html.rglob("*.html")}
+    made_by_sphinx = {"index", "genindex", "search", "prf-prf"}
+    pages = {name for name in built - made_by_sphinx if not name.startswith("_")}
+    assert pages == set(toc.documents())
+
+
+def test_every_chapter_is_in_the_contents():
+    files = {path.relative_to(ROOT).with_suffix("").as_posix() for path in (ROOT / "book").glob("*.ipynb")}
+    assert files <= set(toc.documents())
+
+
+def test_chapters_stand_in_reading_order():
+    numbered = [name for name in toc.documents() if name.removeprefix("book/")[:2].isdigit()]
+    assert numbered == sorted(numbered)
+
+
+def test_no_cell_of_a_built_page_shows_an_error(html):
+    for path in (html / "book").glob("*.html"):
+        text = path.read_text(encoding="utf-8")
+        assert "Traceback (most recent call last)" not in text or "raises-exception" in text, path.name
+        assert "system-message" not in text, path.name
+
+
+def test_marks_for_nbval_are_not_shown(html):
+    shown = [path.name for path in (html / "book").glob("*.html") if "NBVAL_" in path.read_text(encoding="utf-8")]
+    assert shown == []
+
+
+@pytest.fixture
+def tiny_book(tmp_path):
+    """A book of one page under the real one's settings; a function that writes the page and builds."""
+    settings = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    (tmp_path / "_config.yml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: book/index\n", encoding="utf-8")
+    for folder in ("_ext", "book/web"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    (tmp_path / "book" / "references.bib").touch()
+
+    def build_with(*cells):
+        page = nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_markdown_cell("# A page"), *cells],
+            metadata={"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}},
+        )
+        nbformat.write(page, tmp_path / "book" / "index.ipynb")
+        return toc.build(tmp_path)
+
+    return build_with
+
+
+def test_a_sound_chapter_builds(tiny_book):
+    run = tiny_book(nbformat.v4.new_code_cell("1 + 1"))
+    assert run.returncode == 0, run.stderr
+
+
+def test_a_chapter_that_raises_turns_the_build_red(tiny_book):
+    run = tiny_book(nbformat.v4.new_code_cell("raise RuntimeError('a broken chapter')"))
+    assert run.returncode != 0
+    assert "a broken chapter" in run.stdout + run.stderr
+
+
+@pytest.mark.parametrize(
+    "slip",
+    [
+        "[nowhere](no_such_page.md)",
+        "{ref}`no-such-label`",
+        "{glue:text}`no_such_number`",
+        "{cite}`nobody2000`",
+    ],
+)
+def test_a_slip_in_the_prose_turns_the_build_red(tiny_book, slip):
+    assert tiny_book(nbformat.v4.new_markdown_cell(slip)).returncode != 0

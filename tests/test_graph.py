@@ -1,0 +1,290 @@
+"""A model read as channel groups: rows that are tied, split and resolved, what groups are found, and how they print."""
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from keras import layers as kl
+from keras import ops
+from models_for_tests import EXACT, float64, randomize, relative_gap
+
+from helpers import Net2NetError, channel_groups, function_gap, net2wider_net
+from helpers import graph as g
+
+__all__ = ["float64"]
+
+
+def groups(model):
+    """What `channel_groups` says, as plain values."""
+    return [(group.width, group.layers, group.tied_by, bool(group.fixed)) for group in channel_groups(model)]
+
+
+# Rows
+
+
+def expand(row, values):
+    """What a row stands for: each channel by the number of its unit, and the value that stands there."""
+    channels = []
+    for units, run in g.resolve(row):
+        for unit in range(units.width):
+            channels += [(id(units), unit)] * run
+    return channels
+
+
+@st.composite
+def tied_rows(draw):
+    """Two rows of one width, made of a few units that may appear in both, and more than once."""
+    pool = [g.Units(draw(st.integers(1, 4))) for _ in range(draw(st.integers(1, 4)))]
+
+    def row():
+        return [(draw(st.sampled_from(pool)), draw(st.integers(1, 3))) for _ in range(draw(st.integers(1, 4)))]
+
+    left, right = row(), row()
+    widths = [sum(units.width * run for units, run in side) for side in (left, right)]
+    short = left if widths[0] < widths[1] else right
+    if widths[0] != widths[1]:
+        short.append((g.Units(abs(widths[0] - widths[1])), 1))
+    return tuple(left), tuple(right)
+
+
+@given(tied_rows())
+def test_tied_rows_carry_one_mapping(rows):
+    left, right = rows
+    width = g._width(left)
+    try:
+        g.tie(left, right)
+    except g.Mismatch:
+        return
+    assert expand(left, None) == expand(right, None)
+    assert g._width(g.resolve(left)) == g._width(g.resolve(right)) == width
+    g.tie(left, right)  # once more changes nothing
+    assert expand(left, None) == expand(right, None)
+
+
+def test_ties_that_must_be_found():
+    a, b, c = g.Units(2), g.Units(4), g.Units(6)
+    g.tie(((c, 1),), ((a, 1), (b, 1)))
+    assert g.resolve(((c, 1),)) == ((a, 1), (b, 1)) or len(g.resolve(((c, 1),))) == 2
+    assert expand(((c, 1),), None) == expand(((a, 1), (b, 1)), None)
+    # Channels repeated: 3 units for 6 channels.
+    d, e = g.Units(6), g.Units(3)
+    g.tie(((d, 1),), ((e, 2),))
+    assert g.resolve(((d, 1),)) == ((e, 2),)
+    # Side by side twice, against one: its halves become the same.
+    f, h = g.Units(4), g.Units(8)
+    g.tie(((h, 1),), ((f, 1), (f, 1)))
+    assert g.resolve(((h, 1),)) == ((f, 1), (f, 1))
+    with pytest.raises(g.Mismatch):
+        g.tie(((g.Units(2), 3),), ((g.Units(3), 2),))  # 001122... against 000111: no units serve both
+    with pytest.raises(g.Mismatch):
+        g.tie(((g.Units(2), 1),), ((g.Units(3), 1),))
+
+
+# Groups
+
+
+def test_a_chain():
+    model = keras.Sequential(
+        [keras.Input((8, 8, 1)), kl.Conv2D(4, 3, name="conv"), kl.BatchNormalization(), kl.Flatten(), kl.Dense(6, name="hidden"),
+         kl.Dense(3, name="end")]
+    )  # fmt: skip
+    assert groups(model) == [(4, ["conv"], [], False), (6, ["hidden"], [], False), (3, ["end"], [], True)]
+
+
+def test_a_residual_block():
+    x = keras.Input((8,))
+    h = kl.Dense(6, name="stem")(x)
+    h = kl.Add(name="sum")([h, kl.Dense(6, name="out")(kl.Dense(4, name="inside")(h))])
+    model = keras.Model(x, kl.Dense(2, name="end")(h))
+    assert groups(model) == [
+        (6, ["stem", "out"], ["sum"], False),
+        (4, ["inside"], [], False),
+        (2, ["end"], [], True),
+    ]
+    for name in ("stem", "out"):
+        student = net2wider_net(model, {name: 9}, seed=0)
+        assert [student.get_layer(n).units for n in ("stem", "out", "inside", "end")] == [9, 9, 4, 2]
+
+
+def test_a_layer_tied_to_the_input_or_output_is_fixed():
+    x = keras.Input((6,))
+    h = kl.Dense(6, name="tied")(x) + x
+    h = kl.Dense(3, name="first")(kl.Dense(4, name="free")(h))
+    model = keras.Model(x, h + kl.Dense(3, name="second")(h))
+    fixed = {group.layers[0]: group.fixed for group in channel_groups(model)}
+    assert fixed["free"] is None
+    assert fixed["tied"] == f"it is the model's input {model.inputs[0].name!r}"
+    assert fixed["first"] == "it is the model's output"
+    with pytest.raises(Net2NetError, match="widths: layer 'tied' cannot be widened: it is the model's input"):
+        net2wider_net(model, {"tied": 9})
+    with pytest.raises(Net2NetError, match="widths: layer 'second' cannot be widened: it is the model's output"):
+        net2wider_net(model, {"second": 9})
+    student = net2wider_net(model, 2)
+    assert [student.get_layer(n).units for n in ("tied", "free", "first", "second")] == [6, 8, 3, 3]
+
+
+def test_inception_puts_groups_side_by_side(float64):
+    x = keras.Input((6, 6, 2))
+    left, right = kl.Conv2D(3, 1, name="left")(x), kl.Conv2D(4, 3, padding="same", name="right")(x)
+    both = kl.Concatenate(name="both")([left, right, left])
+    model = randomize(keras.Model(x, kl.Dense(2, name="end")(kl.Flatten()(kl.Conv2D(5, 1, name="behind")(both)))))
+    assert [group.layers for group in channel_groups(model)] == [["left"], ["right"], ["behind"], ["end"]]
+    student = net2wider_net(model, {"left": 5, "right": 6}, seed=0)
+    assert student.get_layer("behind").kernel.shape == (1, 1, 16, 5)
+    assert relative_gap(model, student) <= EXACT["float64"]
+
+
+def test_a_sum_of_concatenations_is_cut_where_either_ends():
+    x = keras.Input((4,))
+    a, b, c, d = (kl.Dense(n, name=name)(x) for n, name in ((2, "a"), (4, "b"), (3, "c"), (3, "d")))
+    h = kl.Add(name="sum")([kl.Concatenate()([a, b]), kl.Concatenate()([c, d])])
+    model = randomize(keras.Model(x, kl.Dense(2, name="end")(h)))
+    found = [(width, layers) for width, layers, _, _ in groups(model)]
+    assert found == [(2, ["a", "c"]), (1, ["b", "c"]), (3, ["b", "d"]), (2, ["end"])]
+    student = net2wider_net(model, {"d": 5, "a": 3}, seed=0)
+    assert [student.get_layer(name).units for name in "abcd"] == [3, 6, 4, 5]
+    assert relative_gap(model, student) <= EXACT["float32"]
+
+
+def test_resnet_prints_what_a_person_understands():
+    model = keras.applications.ResNet50V2(weights=None, input_shape=(32, 32, 3), classes=4)
+    found = channel_groups(model)
+    text = repr(found)
+    assert text.splitlines()[0] == " width  layers"
+    assert "tied by conv2_block1_out, conv2_block2_out" in text
+    first = next(group for group in found if "conv2_block1_0_conv" in group.layers)
+    assert first.width == 256
+    assert first.layers == ["conv2_block1_0_conv", "conv2_block1_3_conv", "conv2_block2_3_conv", "conv2_block3_3_conv"]
+    assert found[-1].layers == ["predictions"]
+    assert "fixed: it is the model's output" in text
+    assert str(found) == text
+
+
+def test_shared_and_nested_layers():
+    inside = keras.Input((4,))
+    tower = keras.Model(inside, kl.Dense(4, name="top")(kl.Dense(5, name="bottom")(inside)), name="tower")
+    left, right = keras.Input((3,)), keras.Input((3,))
+    first, second = kl.Dense(4, name="first"), kl.Dense(4, name="second")
+    h = kl.Concatenate()([tower(first(left)), tower(second(right))])
+    model = keras.Model([left, right], kl.Dense(2, name="end")(h))
+    # One tower reads both, so both must carry the same mapping.
+    found = {tuple(sorted(layers)): tied for _, layers, tied, _ in groups(model)}
+    assert ("first", "second") in found
+    assert {("bottom",), ("top",), ("end",)} <= set(found)
+    student = net2wider_net(model, {"first": 7, "bottom": 8, "top": 6}, seed=0)
+    assert student.get_layer("second").units == 7
+    assert function_gap(model, student) < 1e-5
+
+
+def test_reading_leaves_the_model_alone():
+    model = keras.Sequential([keras.Input((4,)), kl.Dense(5), kl.Dense(2)])
+    before = [len(layer._inbound_nodes) for layer in model.layers], model.get_config()
+    channel_groups(model)
+    assert ([len(layer._inbound_nodes) for layer in model.layers], model.get_config()) == before
+
+
+# Widths of tied groups
+
+
+def residual():
+    x = keras.Input((5,))
+    h = kl.Dense(6, name="a")(x)
+    h = kl.Add(name="sum")([h, kl.Dense(6, name="b")(h)])
+    h = kl.Concatenate(name="both")([h, kl.Dense(4, name="c")(h)])
+    return randomize(keras.Model(x, kl.Dense(2, name="end")(h)))
+
+
+def test_two_names_of_one_group():
+    model = residual()
+    student = net2wider_net(model, {"a": 9, "b": 9}, seed=0)
+    assert student.get_layer("a").units == student.get_layer("b").units == 9
+    with pytest.raises(Net2NetError, match="widths: '[ab]' cannot have .* a, b share one width"):
+        net2wider_net(model, {"a": 9, "b": 8})
+
+
+def test_a_merge_can_be_named_too():
+    model = residual()
+    student = net2wider_net(model, {"sum": 8}, seed=0)
+    assert [student.get_layer(name).units for name in "abc"] == [8, 8, 4]
+    student = net2wider_net(model, {"both": 20}, seed=0)
+    assert [student.get_layer(name).units for name in "abc"] == [12, 12, 8]
+    student = net2wider_net(model, {"both": 20, "c": 5}, seed=0)
+    assert [student.get_layer(name).units for name in "abc"] == [15, 15, 5]
+    with pytest.raises(Net2NetError, match="widths: 'both' cannot have 20 channels .* with them it has 24"):
+        net2wider_net(model, {"both": 20, "a": 14, "c": 10})
+
+
+def test_widths_that_a_run_does_not_allow():
+    x = keras.Input((6, 6, 2))
+    h = kl.Conv2D(4, 1, name="narrow")(x)
+    h = kl.DepthwiseConv2D(3, depth_multiplier=3, name="depthwise")(h)
+    model = randomize(keras.Model(x, kl.Dense(2)(kl.Flatten()(h))))
+    student = net2wider_net(model, {"depthwise": 18}, seed=0)
+    assert student.get_layer("narrow").filters == 6
+    with pytest.raises(
+        Net2NetError, match="layer 'depthwise' cannot have 16 channels, because they come in runs .* nearest width is 15"
+    ):
+        net2wider_net(model, {"depthwise": 16})
+
+
+def test_names_that_two_nested_models_share():
+    def part(name):
+        inside = keras.Input((5,))
+        return keras.Model(inside, kl.Dense(5, name="out")(kl.Dense(6, name="same")(inside)), name=name)
+
+    x = keras.Input((5,))
+    model = randomize(keras.Model(x, kl.Dense(2)(part("second")(part("first")(x)))))
+    with pytest.raises(Net2NetError, match="same"):
+        net2wider_net(model, {"same": 9})
+    assert relative_gap(model, net2wider_net(model, 2, seed=0)) <= EXACT["float32"]
+
+
+def test_a_factor_says_which_layer_stops_it():
+    x = keras.Input((5,))
+    h = kl.Dense(4, activation="softmax", name="mixed")(kl.Dense(6, name="free")(x))
+    model = keras.Model(x, kl.Dense(2)(h))
+    with pytest.raises(Net2NetError) as caught:
+        net2wider_net(model, 2)
+    message = str(caught.value)
+    assert "layer 'mixed' cannot be widened: layer 'mixed': its activation 'softmax' mixes channels" in message
+    assert "for example {'free': '...'}" in message
+    assert net2wider_net(model, {"free": 9}).get_layer("free").units == 9
+
+
+def test_ties_that_no_mapping_serves_are_refused():
+    x = keras.Input((4,))
+    h = kl.Dense(6, name="wide")(x)
+    pairs = kl.Reshape((3, 2))(h)  # channels are pairs at three positions ...
+    triples = kl.Reshape((2, 3))(h)  # ... and triples at two
+    both = kl.Concatenate()([kl.Flatten()(kl.Dense(3)(pairs)), kl.Flatten()(kl.Dense(3)(triples))])
+    model = randomize(keras.Model(x, kl.Dense(2)(both)))
+    try:
+        student = net2wider_net(model, {"wide": 12}, seed=0)
+    except Net2NetError as error:
+        assert "ties channels that lie differently" in str(error)
+    else:
+        assert relative_gap(model, student) <= EXACT["float32"]
+
+
+def test_unknown_sides():
+    tokens = keras.Input((None,), dtype="int32")
+    h = kl.LSTM(4, name="lstm")(kl.Embedding(9, 5, name="words")(tokens * 2 - tokens))
+    model = randomize(keras.Model(tokens, kl.Dense(2)(h)))
+    student = net2wider_net(model, 2, seed=0)
+    assert student.get_layer("words").output_dim == 10
+    assert relative_gap(model, student) <= EXACT["float32"]
+    image = keras.Input((None, None, 3))
+    h = kl.GlobalMaxPooling2D()(kl.Conv2D(4, 3)(image))
+    model = randomize(keras.Model(image, kl.Dense(2)(h)))
+    assert relative_gap(model, net2wider_net(model, 1.5, seed=0), np.ones((2, 9, 8, 3)) * np.arange(2)[:, None, None, None]) <= 1e-5
+
+
+def test_constants_beside_tensors(float64):
+    x = keras.Input((5, 4))
+    h = kl.Dense(6, name="wide")(x)
+    h = ops.concatenate([h, ops.ones((16, 2, 6))], axis=1)
+    model = randomize(keras.Model(x, kl.Dense(2)(kl.GlobalAveragePooling1D()(kl.Dense(5, name="behind")(h)))))
+    with pytest.raises(Net2NetError, match="concatenate"):
+        net2wider_net(model, {"wide": 9})
+    assert relative_gap(model, net2wider_net(model, {"behind": 9}, seed=0)) <= EXACT["float64"]

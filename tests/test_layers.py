@@ -1,0 +1,643 @@
+"""Each kind of layer, between layers that widen: wider, deeper, in inference and in training, in float64."""
+
+import warnings
+
+import keras
+import numpy as np
+import pytest
+from keras import layers as kl
+from keras import ops
+from models_for_tests import EXACT, dtype, float64, quietly, randomize, relative_gap
+
+from helpers import Net2NetError, channel_groups, net2deeper_net, net2wider_net
+from helpers import layers as rules
+from helpers.models import example_inputs
+
+pytestmark = pytest.mark.usefixtures("float64")
+__all__ = ["float64"]
+
+VECTOR, SEQUENCE, IMAGE, VOLUME, CLIP = (5,), (6, 3), (6, 6, 2), (5, 5, 5, 2), (3, 4, 4, 2)
+
+
+def dense(width=4, **how):
+    return kl.Dense(width, **how)
+
+
+def conv(width=4, **how):
+    return kl.Conv2D(width, how.pop("kernel_size", 3), **how)
+
+
+def residual(x):
+    return x + kl.Dense(x.shape[-1])(x)
+
+
+def squeeze_and_excite(x):
+    gate = kl.GlobalAveragePooling2D(keepdims=True)(x)
+    gate = kl.Dense(x.shape[-1], activation="sigmoid")(kl.Dense(2, activation="relu")(gate))
+    return kl.Multiply()([x, gate])
+
+
+def transformer_block(x):
+    x = kl.Dense(4)(x)
+    h = kl.LayerNormalization()(x + kl.MultiHeadAttention(2, 3)(x, x))
+    return kl.LayerNormalization()(h + kl.Dense(4)(kl.Dense(7, activation="gelu")(h)))
+
+
+def inception(x):
+    branches = [conv(3, kernel_size=k, padding="same", activation="relu")(x) for k in (1, 3)]
+    return kl.Concatenate()([*branches, kl.MaxPooling2D(2, 1, padding="same")(x)])
+
+
+def shared(x):
+    layer = kl.Dense(x.shape[-1], activation="relu")
+    return layer(layer(x))
+
+
+def with_states(layer):
+    def call(x):
+        start = kl.GlobalAveragePooling1D()(x)
+        states = [kl.Dense(3)(start) for _ in range(2 if layer is kl.LSTM else 1)]
+        y, *states = layer(3, return_state=True, return_sequences=True)(x, initial_state=states)
+        return layer(3)(y, initial_state=states)
+
+    return call
+
+
+def one_state(x):
+    return kl.GRU(3)(x, initial_state=kl.Dense(3)(kl.GlobalAveragePooling1D()(x)))
+
+
+def inner_model(x, inside):
+    source = keras.Input(x.shape[1:])
+    return keras.Model(source, inside(source))
+
+
+def nested(x):
+    return inner_model(x, lambda h: kl.Dense(4)(kl.Dense(3, activation="tanh")(h)))(x)
+
+
+def nested_twice(x):
+    return inner_model(x, lambda h: nested(kl.Dense(3)(h)))(x)
+
+
+def nested_sequential(x):
+    return keras.Sequential([kl.Dense(3, activation="relu"), kl.BatchNormalization(), kl.Dense(4)])(x)
+
+
+def nested_shared(x):
+    inner = inner_model(x, lambda h: kl.Dense(h.shape[-1])(kl.Dense(3, activation="tanh")(h)))
+    return inner(inner(x))
+
+
+def nested_by_name(x):
+    # The inner model takes a list, is called by names, and names sort the other way round.
+    left, right = keras.Input((4,), name="z"), keras.Input((4,), name="a")
+    inner = keras.Model([left, right], kl.Concatenate()([ops.relu(left), ops.tanh(kl.Dense(4)(right))]))
+    return inner({"a": kl.Dense(4)(x), "z": kl.Dense(4)(x)})
+
+
+def siamese(x):
+    tower = keras.Sequential([kl.Dense(4, activation="relu"), kl.Dense(4)])
+    return kl.Subtract()([tower(x), tower(kl.Rescaling(-1.0)(x))])
+
+
+def cross_attention(x):
+    query, key, value = kl.Dense(4)(x), kl.Dense(3)(x), kl.Dense(2)(x)
+    return kl.MultiHeadAttention(2, 3, value_dim=2)(query, value, key)
+
+
+# name: (shape of the input, what lies between two layers that widen)
+KINDS = {
+    # Layers that make channels
+    "dense": (VECTOR, dense(activation="relu")),
+    "dense_without_bias": (VECTOR, dense(use_bias=False)),
+    "dense_on_a_sequence": (SEQUENCE, dense()),
+    "conv1d": (SEQUENCE, kl.Conv1D(4, 3, activation="relu")),
+    "conv1d_causal": (SEQUENCE, kl.Conv1D(4, 3, padding="causal", dilation_rate=2)),
+    "conv2d": (IMAGE, conv(activation="relu")),
+    "conv2d_without_bias": (IMAGE, conv(use_bias=False, padding="same")),
+    "conv2d_strides": (IMAGE, conv(strides=(2, 1), padding="same")),
+    "conv2d_dilation": (IMAGE, conv(dilation_rate=(1, 2), padding="same")),
+    "conv2d_even": (IMAGE, conv(kernel_size=(2, 4))),
+    "conv2d_grouped": (IMAGE, conv(6, groups=2)),
+    "conv2d_all_groups": (IMAGE, conv(8, groups=4)),
+    "conv3d": (VOLUME, kl.Conv3D(3, (2, 1, 3), activation="relu")),
+    "conv1d_transpose": (SEQUENCE, kl.Conv1DTranspose(4, 3, strides=2)),
+    "conv2d_transpose": (IMAGE, kl.Conv2DTranspose(4, 3, activation="relu", use_bias=False)),
+    "conv3d_transpose": (VOLUME, kl.Conv3DTranspose(3, 2)),
+    "depthwise1d": (SEQUENCE, kl.DepthwiseConv1D(3, depth_multiplier=2)),
+    "depthwise2d": (IMAGE, kl.DepthwiseConv2D(3, activation="relu")),
+    "depthwise2d_multiplier": (IMAGE, kl.DepthwiseConv2D(3, depth_multiplier=3, use_bias=False)),
+    "separable1d": (SEQUENCE, kl.SeparableConv1D(4, 3)),
+    "separable2d": (IMAGE, kl.SeparableConv2D(4, 3, depth_multiplier=2, activation="relu")),
+    "simple_rnn": (SEQUENCE, kl.SimpleRNN(3)),
+    "lstm": (SEQUENCE, kl.LSTM(3, return_sequences=True)),
+    "lstm_without_bias": (SEQUENCE, kl.LSTM(3, use_bias=False, go_backwards=True)),
+    "gru": (SEQUENCE, kl.GRU(3, return_sequences=True)),
+    "gru_reset_before": (SEQUENCE, kl.GRU(3, reset_after=False)),
+    "lstm_with_states": (SEQUENCE, with_states(kl.LSTM)),
+    "gru_with_states": (SEQUENCE, with_states(kl.GRU)),
+    "gru_with_one_state": (SEQUENCE, one_state),
+    "bidirectional": (SEQUENCE, kl.Bidirectional(kl.LSTM(3, return_sequences=True))),
+    "bidirectional_sum": (SEQUENCE, kl.Bidirectional(kl.GRU(3), merge_mode="sum")),
+    "bidirectional_two_layers": (
+        SEQUENCE,
+        kl.Bidirectional(kl.GRU(3, activation="relu"), backward_layer=kl.GRU(3, go_backwards=True)),
+    ),
+    "time_distributed_dense": (SEQUENCE, kl.TimeDistributed(kl.Dense(4, activation="relu"))),
+    "attention": (SEQUENCE, lambda x: kl.MultiHeadAttention(2, 3)(x, x)),
+    "attention_without_bias": (SEQUENCE, lambda x: kl.MultiHeadAttention(1, 2, use_bias=False)(x, x)),
+    "cross_attention": (SEQUENCE, cross_attention),
+    # Layers that pass channels on
+    "activation": (VECTOR, kl.Activation("tanh")),
+    "relu": (VECTOR, kl.ReLU(max_value=1.0, negative_slope=0.1)),
+    "leaky_relu": (VECTOR, kl.LeakyReLU()),
+    "elu": (VECTOR, kl.ELU()),
+    "prelu": (IMAGE, kl.PReLU()),
+    "prelu_shared": (IMAGE, kl.PReLU(shared_axes=[1, 2])),
+    "prelu_one": (VECTOR, kl.PReLU(shared_axes=[1])),
+    "softmax_over_positions": (SEQUENCE, kl.Softmax(axis=1)),
+    "dropout": (VECTOR, kl.Dropout(0.5)),
+    "dropout_noise_shape": (SEQUENCE, kl.Dropout(0.5, noise_shape=(None, 1, 4))),
+    "spatial_dropout1d": (SEQUENCE, kl.SpatialDropout1D(0.5)),
+    "spatial_dropout2d": (IMAGE, kl.SpatialDropout2D(0.5)),
+    "spatial_dropout3d": (VOLUME, kl.SpatialDropout3D(0.5)),
+    "gaussian_dropout": (VECTOR, kl.GaussianDropout(0.5)),
+    "gaussian_noise": (VECTOR, kl.GaussianNoise(0.5)),
+    "alpha_dropout": (VECTOR, kl.AlphaDropout(0.5)),
+    "activity_regularization": (VECTOR, kl.ActivityRegularization(l2=0.1)),
+    "identity": (VECTOR, kl.Identity()),
+    "masking": (SEQUENCE, kl.Masking()),
+    "rescaling": (VECTOR, kl.Rescaling(2.0, offset=-1.0)),
+    "repeat_vector": (VECTOR, kl.RepeatVector(3)),
+    "time_distributed_conv": (CLIP, kl.TimeDistributed(kl.Conv2D(3, 3, activation="relu"))),
+    "time_distributed_batch_norm": (CLIP, kl.TimeDistributed(kl.BatchNormalization())),
+    "time_distributed_flatten": (CLIP, kl.TimeDistributed(kl.Flatten())),
+    **{
+        f"{kind}_pooling{d}d".lower(): (shape, getattr(kl, f"{kind}Pooling{d}D")(2))
+        for kind in ("Max", "Average")
+        for d, shape in {1: SEQUENCE, 2: IMAGE, 3: VOLUME}.items()
+    },
+    "max_pooling_same": (IMAGE, kl.MaxPooling2D(3, strides=2, padding="same")),
+    **{
+        f"global_{kind}_pooling{d}d".lower(): (shape, getattr(kl, f"Global{kind}Pooling{d}D")(keepdims=d == 2))
+        for kind in ("Max", "Average")
+        for d, shape in {1: SEQUENCE, 2: IMAGE, 3: VOLUME}.items()
+    },
+    **{
+        f"{kind}{d}d".lower(): (shape, getattr(kl, f"{kind}{d}D")())
+        for kind in ("ZeroPadding", "Cropping", "UpSampling")
+        for d, shape in {1: SEQUENCE, 2: IMAGE, 3: VOLUME}.items()
+    },
+    "zero_padding2d_uneven": (IMAGE, kl.ZeroPadding2D(((0, 1), (2, 0)))),
+    # Normalization
+    "batch_norm": (VECTOR, kl.BatchNormalization()),
+    "batch_norm_image": (IMAGE, kl.BatchNormalization(scale=False)),
+    "batch_norm_no_shift": (IMAGE, kl.BatchNormalization(center=False, axis=3)),
+    "layer_norm": (SEQUENCE, kl.LayerNormalization()),
+    "layer_norm_image": (IMAGE, kl.LayerNormalization(axis=[1, 2, 3])),
+    "layer_norm_plain": (VECTOR, kl.LayerNormalization(center=False, scale=False)),
+    "group_norm": (IMAGE, kl.GroupNormalization(2)),
+    "group_norm_one": (IMAGE, kl.GroupNormalization(1)),
+    "instance_norm": (IMAGE, kl.GroupNormalization(-1)),
+    # Layers that change the shape
+    "flatten": (IMAGE, kl.Flatten()),
+    "flatten_vector": (VECTOR, kl.Flatten()),
+    "reshape_like_flatten": (IMAGE, kl.Reshape((-1,))),
+    "reshape_merges_a_side": (IMAGE, kl.Reshape((6, 24))),
+    "reshape_to_positions": (VECTOR, kl.Reshape((2, 2))),
+    "reshape_to_single_channel": (VECTOR, kl.Reshape((4, 1))),
+    "reshape_moves_positions": (IMAGE, kl.Reshape((9, 4, 4))),
+    "permute": (IMAGE, kl.Permute((2, 1, 3))),
+    # Merges
+    "add": (VECTOR, lambda x: kl.Add()([x, dense()(x), dense()(x)])),
+    "subtract": (VECTOR, lambda x: kl.Subtract()([x, dense()(x)])),
+    "multiply": (VECTOR, lambda x: kl.Multiply()([x, dense(activation="sigmoid")(x)])),
+    "average": (VECTOR, lambda x: kl.Average()([x, dense()(x)])),
+    "maximum": (VECTOR, lambda x: kl.Maximum()([x, dense()(x)])),
+    "minimum": (VECTOR, lambda x: kl.Minimum()([x, dense()(x)])),
+    "merge_with_itself": (VECTOR, lambda x: kl.Multiply()([x, x])),
+    "concatenate": (VECTOR, lambda x: kl.Concatenate()([x, dense(3)(x), x])),
+    "concatenate_positions": (SEQUENCE, lambda x: kl.Concatenate(axis=1)([x, dense()(x)])),
+    "sum_of_concatenations": (
+        VECTOR,
+        lambda x: kl.Concatenate()([x, dense(2)(x)]) + kl.Concatenate()([dense(3)(x), dense(3)(x)]),
+    ),
+    "concatenation_times_dense": (VECTOR, lambda x: kl.Multiply()([kl.Concatenate()([x, dense(2)(x)]), dense(6)(x)])),
+    "multiply_broadcast": (IMAGE, squeeze_and_excite),
+    "multiply_one_channel": (IMAGE, lambda x: kl.Multiply()([kl.Conv2D(1, 1, activation="sigmoid")(x), x])),
+    "add_lower_rank": (SEQUENCE, lambda x: kl.Add()([x, kl.GlobalMaxPooling1D()(x)])),
+    "residual": (VECTOR, residual),
+    "residual_convolution": (IMAGE, lambda x: x + conv(x.shape[-1], padding="same")(x)),
+    "inception": (IMAGE, inception),
+    # Operations
+    "minus": (VECTOR, lambda x: 1 - x),
+    "affine": (VECTOR, lambda x: x * 2 + np.float64(0.5)),
+    "product": (VECTOR, lambda x: x * dense()(x)),
+    "quotient": (VECTOR, lambda x: x / dense(activation="exponential")(x)),
+    "ops_relu": (VECTOR, lambda x: ops.relu(x)),
+    "ops_clip": (VECTOR, lambda x: ops.clip(x, -1.0, 1.0)),
+    "ops_maximum": (VECTOR, lambda x: ops.maximum(x, 0.1)),
+    "ops_mean": (IMAGE, lambda x: ops.mean(x, axis=(1, 2))),
+    "ops_concatenate": (VECTOR, lambda x: ops.concatenate([x, ops.tanh(x)], axis=-1)),
+    "ops_reshape": (IMAGE, lambda x: ops.reshape(x, (-1, 36, x.shape[-1]))),
+    "row_of_constants": (SEQUENCE, lambda x: x * np.arange(6.0)[:, None]),
+    # Structure
+    "shared": (VECTOR, shared),
+    "siamese": (VECTOR, siamese),
+    "nested": (VECTOR, nested),
+    "nested_twice": (VECTOR, nested_twice),
+    "nested_sequential": (VECTOR, nested_sequential),
+    "nested_shared": (VECTOR, nested_shared),
+    "nested_by_name": (VECTOR, nested_by_name),
+    "transformer_block": (SEQUENCE, transformer_block),
+}
+if hasattr(kl, "RMSNormalization"):
+    KINDS["rms_norm"] = (SEQUENCE, kl.RMSNormalization())
+
+RANDOM = ("dropout", "noise")  # in training these draw, so outputs differ from call to call
+
+
+def make(shape, between, seed=0):
+    """Input, a layer that widens, `between`, another one that widens, output."""
+    if isinstance(between, kl.Layer):  # a fresh copy, for this test alone and in its dtype
+        between = quietly(type(between).from_config, anew(between.get_config()))
+    x = keras.Input(shape)
+    first = {1: kl.Dense(4), 2: kl.Dense(4)}.get(len(shape)) or getattr(kl, f"Conv{len(shape) - 1}D")(4, 1)
+    if shape == CLIP:
+        first = kl.Dense(4)
+    h = quietly(between, first(x))
+    if len(h.shape) > 2:
+        h = quietly(kl.Flatten(), h)
+    h = kl.Dense(5, activation="tanh")(h)
+    return randomize(keras.Model(x, kl.Dense(3, name="end")(h)), seed)
+
+
+def anew(config):
+    """The config of a layer without its name, and without dtypes, also those of layers inside."""
+    if isinstance(config, dict):
+        return {key: anew(value) for key, value in config.items() if key not in ("name", "dtype")}
+    return [anew(value) for value in config] if isinstance(config, list) else config
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_wider(name):
+    teacher = make(*KINDS[name])
+    x = example_inputs(teacher)
+    for split in ("equal", "random"):
+        student = net2wider_net(teacher, 2, split=split, seed=1)
+        assert relative_gap(teacher, student, x) <= EXACT["float64"]
+    assert student.count_params() > teacher.count_params()
+    # All layers that can be widened are, and names stay.
+    assert [layer.name for layer in student.layers[1:]] == [layer.name for layer in teacher.layers[1:]]
+    before, after = channel_groups(teacher), channel_groups(student)
+    assert [g.layers for g in after] == [g.layers for g in before]
+    assert all(new.width == old.width * (1 if old.fixed else 2) for old, new in zip(before, after, strict=True))
+    if not any(word in name for word in RANDOM):
+        # In training the batch's own statistics are used, and moved ones are kept: the function must stay after that too.
+        assert relative_gap(teacher, student, x, training=True) <= EXACT["float64"]
+        assert relative_gap(teacher, student, x) <= EXACT["float64"]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_wider_unevenly(name):
+    """Widths that are no multiples: counts of copies then differ, within a layer and between layers."""
+    teacher = make(*KINDS[name], seed=1)
+    groups = [g for g in channel_groups(teacher) if not g.fixed]
+    tried = 0
+    for group in groups:
+        widths = {group.layers[0]: 3 * teacher_width(teacher, group.layers[0]) // 2 + 1}
+        try:
+            student = net2wider_net(teacher, widths, seed=tried)
+        except Net2NetError as error:
+            assert any(word in str(error) for word in ("equally many copies", "runs that share")), error
+            continue
+        tried += 1
+        assert relative_gap(teacher, student) <= EXACT["float64"], widths
+    assert tried or any(word in name for word in ("norm", "transformer")), "nothing was widened"
+
+
+def teacher_width(model, name):
+    layer = next(layer for layer in model._flatten_layers() if layer.name == name)
+    return layer._inbound_nodes[0].outputs[0].shape[-1]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_deeper(name):
+    teacher = make(*KINDS[name])
+    x = example_inputs(teacher)
+    student = net2deeper_net(teacher)
+    assert relative_gap(teacher, student, x) <= EXACT["float64"]
+    assert student.count_params() > teacher.count_params()
+    if not any(word in name for word in RANDOM):
+        assert relative_gap(teacher, student, x, training=True) <= EXACT["float64"]
+    wide = net2wider_net(student, 2, seed=0)
+    assert relative_gap(teacher, wide, x) <= EXACT["float64"]
+
+
+@pytest.mark.parametrize("name", ["conv2d", "batch_norm_image", "lstm", "transformer_block", "separable2d"])
+def test_float32(name):
+    with dtype("float32"):
+        teacher = make(*KINDS[name])
+        student = net2wider_net(teacher, 2, seed=0)
+        assert {v.dtype for v in student.weights} == {"float32"}
+        assert relative_gap(teacher, student) <= EXACT["float32"]
+        assert relative_gap(teacher, net2deeper_net(teacher)) <= EXACT["float32"]
+
+
+def test_training_moves_statistics_alike():
+    teacher = make(IMAGE, kl.BatchNormalization())
+    student = net2wider_net(teacher, 2, seed=0)
+    x = np.random.default_rng(0).normal(2, 3, (32, *IMAGE))
+    norm = teacher.layers[2]
+    before = norm.moving_variance.numpy()
+    for model in (teacher, student):
+        model(x, training=True)
+    assert not np.allclose(norm.moving_variance.numpy(), before)
+    mine = student.get_layer(norm.name).moving_variance.numpy()
+    np.testing.assert_allclose(mine[:4], norm.moving_variance.numpy())
+    assert relative_gap(teacher, student, x) <= EXACT["float64"]
+
+
+def test_embedding():
+    x = keras.Input((6,), dtype="int32")
+    h = kl.Embedding(10, 4, mask_zero=True)(x)
+    teacher = randomize(keras.Model(x, kl.Dense(3)(kl.LSTM(4)(h))))
+    tokens = np.random.default_rng(0).integers(10, size=(8, 6))  # zeros are masked
+    for split in ("equal", "random"):
+        student = net2wider_net(teacher, 2, split=split, seed=0)
+        assert student.layers[1].output_dim == 8
+        assert student.layers[1].mask_zero
+        assert relative_gap(teacher, student, tokens) <= EXACT["float64"]
+    assert relative_gap(teacher, net2wider_net(teacher, {"embedding": 9}, seed=0), tokens) <= EXACT["float64"]
+
+
+def test_normalization_keeps_what_it_was_adapted_to():
+    layer = kl.Normalization()
+    data = np.random.default_rng(0).normal(3, 5, (100, 5))
+    layer.adapt(data)
+    x = keras.Input((5,))
+    teacher = keras.Model(x, kl.Dense(3)(kl.Dense(4, activation="relu", name="hidden")(layer(x))))
+    for student in (net2wider_net(teacher, 2), net2deeper_net(teacher, "hidden")):
+        assert relative_gap(teacher, student, data) <= EXACT["float64"]
+
+
+def test_several_inputs_and_outputs():
+    left, right = keras.Input((5,), name="left"), keras.Input((4,), name="right")
+    h = kl.Dense(6, activation="relu", name="trunk")(kl.Concatenate()([kl.Dense(4)(left), right]))
+    auxiliary = kl.Dense(2, name="auxiliary")(h)
+    main = kl.Dense(3, name="main")(kl.Dense(5, activation="relu")(h))
+    for inputs, results in (
+        ([left, right], [main, auxiliary]),
+        ({"b": left, "a": right}, {"main": main, "auxiliary": auxiliary}),
+    ):
+        teacher = randomize(keras.Model(inputs, results))
+        x = example_inputs(teacher)
+        for student in (net2wider_net(teacher, 1.5, seed=0), net2deeper_net(teacher)):
+            assert relative_gap(teacher, student, x) <= EXACT["float64"]
+            assert student.output_names == teacher.output_names
+            assert student.input_names == teacher.input_names
+
+
+# What cannot be exact is refused, and says why
+
+
+def refused(between, shape=VECTOR, widths=2, **how):
+    """The message with which widening is refused; what lies behind the layer must widen all the same."""
+    teacher = make(shape, between, **how)
+    with pytest.raises(Net2NetError) as caught:
+        net2wider_net(teacher, widths)
+    hidden = teacher.layers[-2].name
+    student = net2wider_net(teacher, {hidden: 9}, seed=0)
+    assert relative_gap(teacher, student) <= EXACT["float64"]
+    assert relative_gap(teacher, net2deeper_net(teacher, hidden) if how else student) <= EXACT["float64"]
+    return str(caught.value)
+
+
+@keras.saving.register_keras_serializable("net2net tests")
+class Reversed(kl.Dense):
+    """Derived from a layer with a rule, but another function."""
+
+    def call(self, x):
+        return super().call(x)[..., ::-1]
+
+
+@keras.saving.register_keras_serializable("net2net tests")
+class Scale(kl.Layer):
+    """A user's layer: a weight for each channel."""
+
+    def build(self, shape):
+        self.scale = self.add_weight(shape=(shape[-1],), initializer="ones", name="scale")
+
+    def call(self, x):
+        return x * self.scale
+
+
+REFUSED = {
+    "softmax_layer": (kl.Softmax(), VECTOR, "layer 'softmax.*': softmax over channels mixes them"),
+    "softmax_activation": (kl.Activation("softmax"), VECTOR, "layer 'activation.*': its activation 'softmax' mixes channels"),
+    "softmax_dense": (dense(activation="softmax"), VECTOR, "layer 'dense.*': its activation 'softmax' mixes channels"),
+    "softmax_conv": (conv(activation="softmax"), IMAGE, "layer 'conv2d.*': its activation 'softmax' mixes channels"),
+    "log_softmax": (dense(activation="log_softmax"), VECTOR, "its activation 'log_softmax' mixes channels"),
+    "softmax_gate": (kl.LSTM(3, recurrent_activation="softmax"), SEQUENCE, "its recurrent_activation 'softmax' mixes"),
+    "unit_norm": (kl.UnitNormalization(), VECTOR, r"layer 'unit_normalization.*' \(UnitNormalization\) has no rule"),
+    "layer_norm_positions": (kl.LayerNormalization(axis=1), SEQUENCE, r"normalizes axes \[1\] without the channels"),
+    "batch_norm_positions": (kl.BatchNormalization(axis=1), SEQUENCE, "normalizes axis 1, not the channels, which come last"),
+    "group_norm_positions": (kl.GroupNormalization(2, axis=1), SEQUENCE, "normalizes axis 1, not the channels"),
+    "permute": (kl.Permute((2, 1)), SEQUENCE, "layer 'permute.*' moves the channels from the last axis"),
+    "reshape_across": (kl.Reshape((8, 3)), SEQUENCE, r"'reshape.*' reshapes \(None, 6, 4\) to \(None, 8, 3\) across"),
+    "rescaling": (kl.Rescaling([1.0, 2.0, 3.0, 4.0]), VECTOR, "layer 'rescaling.*' has a scale or offset for each channel"),
+    "no_rule": (Scale(), VECTOR, r"layer 'scale.*' \(Scale\) has no rule; see helpers.layers.register_rule"),
+    "derived": (Reversed(4), VECTOR, r"layer 'reversed.*' \(Reversed\) has no rule"),
+    "convlstm": (kl.ConvLSTM2D(3, 2), CLIP, r"\(ConvLSTM2D\) has no rule"),
+    "dot": (lambda x: kl.Dot(1)([x, dense()(x)]), VECTOR, r"\(Dot\) has no rule"),
+    "states_of_bidirectional": (
+        lambda x: kl.Bidirectional(kl.GRU(3))(x, initial_state=[dense(3)(kl.GlobalMaxPooling1D()(x)) for _ in "ab"]),
+        SEQUENCE,
+        "only a Bidirectional SimpleRNN, LSTM or GRU without states has a rule",
+    ),
+    "output_shape": (
+        lambda x: kl.MultiHeadAttention(2, 3, output_shape=4)(x, x) + dense()(x),
+        SEQUENCE,
+        "fixes its output_shape; build it without one",
+    ),
+    "channel_constant": (lambda x: x * np.arange(1.0, 5), VECTOR, "'multiply.*' takes a constant with an entry for each"),
+    "channel_mean": (lambda x: ops.mean(x, axis=-1, keepdims=True), VECTOR, "'mean.*' reduces the channels to one"),
+    "channel_sum_axis_none": (lambda x: x / ops.sum(x, axis=(1, 2), keepdims=True), SEQUENCE, "reduces the channels"),
+    "operation": (lambda x: ops.flip(x, axis=-1), VECTOR, r"the operation Flip \('flip.*'\) has no rule for channels"),
+    "slice": (lambda x: x[:, 1:], VECTOR, r"the operation GetItem \('get_item.*'\) has no rule"),
+    "broadcast_to_many": (lambda x: dense(1)(x) * np.arange(1.0, 5), VECTOR, "multiply"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(name):
+    between, shape, message = REFUSED[name]
+    import re
+
+    said = refused(between, shape)
+    assert re.search(message, said), said
+    assert "name the ones to widen instead" in said
+
+
+def test_lambda_is_refused_and_does_not_disturb_elsewhere():
+    said = refused(lambda x: kl.Lambda(lambda t: t[..., ::-1], name="flip")(x))
+    assert "layer 'flip' (Lambda) has no rule" in said
+
+
+@pytest.mark.parametrize("width", [4 + 2, 4 * 2 + 1])
+@pytest.mark.parametrize(
+    ("norm", "shape"), [(kl.LayerNormalization(), VECTOR), (kl.GroupNormalization(2), IMAGE), (kl.GroupNormalization(1), IMAGE)]
+)
+def test_unequal_copies_are_refused_where_statistics_need_equal_ones(norm, shape, width):
+    teacher = make(shape, norm)
+    first = teacher.layers[1].name
+    with pytest.raises(Net2NetError, match="gets equally many copies; got 4 channels widened to .*; use a whole factor"):
+        net2wider_net(teacher, {first: width})
+    with pytest.raises(Net2NetError, match="equally many copies"):
+        net2wider_net(teacher, 1.5)
+    assert relative_gap(teacher, net2wider_net(teacher, {first: 12}, seed=0)) <= EXACT["float64"]
+
+
+def test_channels_first_is_refused():
+    x = keras.Input((2, 6, 6))
+    h = kl.Flatten(data_format="channels_first")(kl.Conv2D(4, 3, data_format="channels_first", name="first")(x))
+    teacher = keras.Model(x, kl.Dense(3)(kl.Dense(5, name="hidden")(h)))
+    with pytest.raises(Net2NetError, match="layer 'first' has its channels first; build it with data_format='channels_last'"):
+        net2wider_net(teacher, {"first": 8})
+    with pytest.raises(Net2NetError, match="channels first|channels_last"):
+        net2deeper_net(teacher, "first")
+    assert net2wider_net(teacher, {"hidden": 8}).get_layer("hidden").units == 8
+
+
+def test_masks_made_of_channels_are_not_torn():
+    def between(x):
+        x = kl.Reshape((3, 4))(kl.Dense(12)(x))
+        mask = ops.cast(kl.Reshape((3, 4))(kl.Dense(12, activation="relu")(kl.Flatten()(x))), "bool")
+        return kl.Softmax(axis=1)(x, mask=mask)
+
+    teacher = make(VECTOR, between)
+    try:
+        student = quietly(net2wider_net, teacher, 2, seed=0)
+    except Net2NetError:
+        return
+    assert relative_gap(teacher, student) <= EXACT["float64"]
+
+
+# Rules of the user's own
+
+
+@pytest.fixture
+def rule_for_scale():
+    @rules.register_rule(Scale)
+    def scale(layer, call):
+        return rules.Plan(call.x, weights=[(layer.scale, (rules.Outputs(call.x),))])
+
+    yield scale
+    del rules.RULES[Scale]
+
+
+def test_register_rule(rule_for_scale):
+    teacher = make(VECTOR, Scale())
+    assert callable(rule_for_scale)
+    for widths in (2, 1.5):
+        student = net2wider_net(teacher, widths, split="random", seed=0)
+        assert relative_gap(teacher, student) <= EXACT["float64"]
+    assert relative_gap(teacher, net2deeper_net(teacher)) <= EXACT["float64"]
+
+
+def test_a_rule_holds_for_its_own_class_only(rule_for_scale):
+    class Half(Scale):
+        def call(self, x):
+            return super().call(x)[..., ::2]
+
+    x = keras.Input((5,))
+    teacher = keras.Model(x, kl.Dense(3)(kl.Dense(5)(Half()(kl.Dense(4)(x)))))
+    with pytest.raises(Net2NetError, match=r"\(Half\) has no rule"):
+        net2wider_net(teacher, 2)
+
+
+def test_a_wrong_rule_is_found_out():
+    @rules.register_rule(Scale)
+    def too_wide(layer, call):
+        return rules.Plan(call.x + call.x)
+
+    try:
+        teacher = make(VECTOR, Scale())
+        with pytest.raises(Net2NetError, match=r"the rule of layer 'scale.*' gives rows of \[8\] channels, the layer \[4\]"):
+            net2wider_net(teacher, 2)
+
+        @rules.register_rule(Scale)
+        def forgets_the_weight(layer, call):
+            return rules.Plan(call.x)
+
+        with pytest.raises(Net2NetError, match=r"layer 'scale.*': its rule gives weight 'scale' the shape \(4,\), .* \(8,\)"):
+            net2wider_net(teacher, 2)
+    finally:
+        del rules.RULES[Scale]
+
+
+def test_a_rule_may_open_tie_and_pin():
+    class Halves(kl.Layer):
+        """Two dense layers side by side, the second one pinned by its rule."""
+
+        def build(self, shape):
+            self.kernel = self.add_weight(shape=(shape[-1], 3))
+            self.other = self.add_weight(shape=(shape[-1], 2))
+            self.units = 3
+
+        def __init__(self, units=3, **kwargs):
+            super().__init__(**kwargs)
+            self.units = units
+
+        def get_config(self):
+            return super().get_config() | {"units": self.units}
+
+        def build(self, shape):  # noqa: F811
+            self.kernel = self.add_weight(shape=(shape[-1], self.units))
+            self.other = self.add_weight(shape=(shape[-1], 2))
+
+        def call(self, x):
+            return ops.concatenate([x @ self.kernel, x @ self.other], axis=-1)
+
+    @rules.register_rule(Halves)
+    def halves(layer, call):
+        first, second = call.open(layer.units), call.open(2)
+        call.pin(second, "it stays")
+        inputs = rules.Inputs(call.x)
+        return rules.Plan(
+            first + second,
+            [(layer.kernel, (inputs, rules.Outputs(first))), (layer.other, (inputs, rules.Outputs(second)))],
+            {("units",): first},
+        )
+
+    try:
+        x = keras.Input((5,))
+        teacher = randomize(keras.Model(x, kl.Dense(3)(Halves(name="halves")(kl.Dense(4, name="first")(x)))))
+        student = net2wider_net(teacher, {"first": 7}, seed=0)
+        assert relative_gap(teacher, student) <= EXACT["float64"]
+        with pytest.raises(Net2NetError, match="layer 'halves' cannot be widened: it stays"):
+            net2wider_net(teacher, 2)
+    finally:
+        del rules.RULES[Halves]
+
+
+def test_activations_are_asked_on_numbers():
+    from keras import activations
+
+    unitwise = ["relu", "relu6", "tanh", "sigmoid", "elu", "selu", "gelu", "silu", "softplus", "linear", "hard_tanh"]
+    for name in unitwise:
+        assert rules.is_unitwise(activations.get(name)), name
+    for name in ("softmax", "log_softmax", "sparsemax", "glu"):
+        assert not rules.is_unitwise(activations.get(name)), name
+    assert rules.is_unitwise(lambda x: ops.sin(x) * 3)
+    assert not rules.is_unitwise(lambda x: x - ops.mean(x, axis=-1, keepdims=True))
+    assert not rules.is_unitwise(lambda x: 1 / 0)
+
+
+def test_no_warnings_of_our_own():
+    teacher = make(VECTOR, kl.BatchNormalization())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        net2wider_net(teacher, 2)
+        net2deeper_net(teacher)

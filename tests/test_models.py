@@ -1,0 +1,1006 @@
+"""Model in, model out: what a student keeps, that the teacher stays as it was, and what is refused."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers as kl
+from keras import ops
+from models_for_tests import EXACT, dtype, float64, randomize, relative_gap, snapshot
+
+from helpers import Net2NetError, copy_weights, function_gap, net2deeper_net, net2wider_net
+from helpers.models import example_inputs
+
+__all__ = ["float64"]
+
+
+def small(**how):
+    """Convolution, batch norm, pooling, dense, dense."""
+    return randomize(
+        keras.Sequential(
+            [
+                keras.Input((8, 8, 1)),
+                kl.Conv2D(4, 3, activation="relu", name="conv"),
+                kl.BatchNormalization(name="norm"),
+                kl.MaxPooling2D(name="pool"),
+                kl.Flatten(name="flatten"),
+                kl.Dense(6, activation="relu", name="hidden"),
+                kl.Dense(3, name="end"),
+            ],
+            **how,
+        )
+    )
+
+
+def digits(n=400, seed=0):
+    """Three shapes under noise: enough to learn from in a second."""
+    rng = np.random.default_rng(seed)
+    shapes = np.random.default_rng(1).normal(size=(3, 8, 8, 1))
+    y = rng.integers(3, size=n)
+    return (shapes[y] + rng.normal(0, 2, (n, 8, 8, 1))).astype("float32"), y
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """A classifier as a reader has one: compiled, and trained for a little."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            kl.Conv2D(4, 3, activation="relu", name="conv"),
+            kl.BatchNormalization(name="norm"),
+            kl.MaxPooling2D(),
+            kl.Dropout(0.2),
+            kl.Flatten(),
+            kl.Dense(6, activation="relu", name="hidden"),
+            kl.Dense(3, activation="softmax", name="end"),
+        ]
+    )
+    model.compile(keras.optimizers.SGD(0.05), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.fit(*digits(), epochs=2, verbose=0)
+    return model
+
+
+STUDENTS = {
+    "wider": lambda teacher: net2wider_net(teacher, 1.5, seed=0),
+    "wider_random_shares": lambda teacher: net2wider_net(teacher, 2, split="random", seed=0),
+    "wider_one_layer": lambda teacher: net2wider_net(teacher, {"hidden": 9}, seed=0),
+    "deeper": lambda teacher: net2deeper_net(teacher),
+    "deeper_with_batch_norm": lambda teacher: net2deeper_net(teacher, batch_norm=True, x=digits()[0]),
+    "deeper_after_wider": lambda teacher: net2deeper_net(net2wider_net(teacher, 1.5, seed=0)),
+    "wider_after_deeper": lambda teacher: net2wider_net(net2deeper_net(teacher), 1.5, seed=0),
+    "wider_twice": lambda teacher: net2wider_net(net2wider_net(teacher, 1.5, seed=0), 1.5, seed=1),
+    "deeper_twice": lambda teacher: net2deeper_net(net2deeper_net(teacher)),
+}
+
+
+# A trained teacher
+
+
+@pytest.mark.parametrize("name", STUDENTS)
+def test_a_trained_teachers_accuracy_stays_to_the_digit(trained, name):
+    x, y = digits(seed=7)
+    student = STUDENTS[name](trained)
+    before = trained.evaluate(x, y, verbose=0, return_dict=True)
+    after = student.evaluate(x, y, verbose=0, return_dict=True)
+    assert 0.4 < before["accuracy"] < 0.999  # neither chance nor perfect, or the test says nothing
+    assert after["accuracy"] == before["accuracy"]
+    assert abs(after["loss"] - before["loss"]) < 1e-5
+    assert list(after) == list(before)
+    assert relative_gap(trained, student, x) <= EXACT["float32"]
+
+
+@pytest.mark.parametrize("name", STUDENTS)
+def test_a_student_learns_from_where_the_teacher_was(trained, name):
+    x, y = digits()
+    student = STUDENTS[name](trained)
+    start = trained.evaluate(x, y, verbose=0)[0]
+    history = student.fit(x, y, epochs=3, verbose=0, shuffle=False).history["loss"]
+    assert student.evaluate(x, y, verbose=0)[0] < start
+    assert history[-1] < history[0]
+    assert trained.evaluate(x, y, verbose=0)[0] == start
+
+
+@pytest.mark.parametrize("name", STUDENTS)
+def test_a_student_is_saved_and_loaded(trained, name, tmp_path):
+    student = STUDENTS[name](trained)
+    student.save(tmp_path / "student.keras")
+    loaded = keras.models.load_model(tmp_path / "student.keras")
+    x, y = digits(50)
+    assert function_gap(student, loaded, x) == 0
+    assert loaded.evaluate(x, y, verbose=0) == student.evaluate(x, y, verbose=0)
+    again = net2wider_net(loaded, {"hidden": 20}, seed=0)
+    assert relative_gap(trained, again, x) <= EXACT["float32"]
+
+
+def test_a_student_is_exported(trained, tmp_path):
+    student = net2wider_net(trained, 2, seed=0)
+    student.export(tmp_path / "student", verbose=False)
+    import tensorflow as tf
+
+    x = digits(10)[0]
+    served = tf.saved_model.load(str(tmp_path / "student")).serve(x)
+    np.testing.assert_allclose(served, student.predict(x, verbose=0), atol=1e-5)
+
+
+def test_copies_stay_equal_under_equal_shares_and_part_under_random_ones(trained):
+    x, y = digits()
+    for split, part in (("equal", False), ("random", True)):
+        student = net2wider_net(trained, {"hidden": 12}, split=split, seed=0)
+        mapping = np.array([(student.get_layer("hidden").kernel.numpy().T == column).all(1).argmax()
+                            for column in student.get_layer("hidden").kernel.numpy().T])
+        student.fit(x, y, epochs=1, verbose=0)
+        kernel = student.get_layer("hidden").kernel.numpy()
+        gap = np.abs(kernel - kernel[:, mapping])[:, mapping != np.arange(12)].max()
+        assert (gap > 1e-4) == part, (split, gap)
+
+
+# Widths
+
+
+@pytest.mark.parametrize(
+    ("factor", "widths"),
+    [(2, (8, 12)), (1.5, (6, 9)), (1.1, (5, 7)), (np.float32(1.25), (5, 8)), (np.int64(3), (12, 18)), (1.0001, (5, 7))],
+)
+def test_a_factor_is_rounded_up(factor, widths):
+    student = net2wider_net(small(), factor, seed=0)
+    assert (student.get_layer("conv").filters, student.get_layer("hidden").units) == widths
+    assert student.get_layer("end").units == 3
+
+
+def test_rounding_errors_of_a_factor_do_not_add_a_unit():
+    teacher = keras.Sequential([keras.Input((2,)), kl.Dense(10, name="hidden"), kl.Dense(1)])
+    assert net2wider_net(teacher, 1.1).get_layer("hidden").units == 11
+
+
+def test_a_seed_fixes_every_draw():
+    teacher = small()
+
+    def run(seed, **how):
+        return [a.tobytes() for a in net2wider_net(teacher, 2, seed=seed, **how).get_weights()]
+
+    for how in ({}, {"split": "random"}, {"noise": 0.1}, {"init": "randompad"}):
+        assert run(3, **how) == run(3, **how)
+        assert run(3, **how) != run(4, **how)
+        assert run(None, **how) != run(None, **how)
+
+    def deeper(seed):
+        return [a.tobytes() for a in net2deeper_net(teacher, init="randominit", seed=seed).get_weights()]
+
+    assert deeper(3) == deeper(3)
+    assert deeper(3) != deeper(4)
+
+
+def test_drawing_leaves_the_global_state_of_numpy_alone():
+    np.random.seed(0)  # noqa: NPY002
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    net2wider_net(small(), 2, noise=0.1, seed=0)
+    np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
+
+
+# The baselines
+
+
+def test_randompad_keeps_the_originals_and_not_the_function():
+    teacher = small()
+    student = net2wider_net(teacher, 5, init="randompad", seed=0)
+    old, new = teacher.get_layer("conv"), student.get_layer("conv")
+    np.testing.assert_array_equal(new.kernel[..., :4], old.kernel)
+    assert abs(new.kernel.numpy()[..., 4:].std() - 0.1) < 0.02
+    np.testing.assert_array_equal(new.bias[4:], np.float32(0.1))
+    norms = [layer.get_weights() for layer in (teacher.get_layer("norm"), student.get_layer("norm"))]
+    for before, after, fresh in zip(*norms, (1, 0, 0, 1), strict=True):
+        np.testing.assert_array_equal(after[:4], before)
+        np.testing.assert_array_equal(after[4:], fresh)
+    # Behind the Flatten, each position's first channels are the originals.
+    kernel = student.get_layer("hidden").kernel.numpy().reshape(9, 20, 30)
+    np.testing.assert_array_equal(kernel[:, :4, :6], teacher.get_layer("hidden").kernel.numpy().reshape(9, 4, 6))
+    assert abs(kernel[:, 4:].std() - 0.1) < 0.01
+    assert relative_gap(teacher, student) > 1e-2
+
+
+def test_noise_touches_copies_only():
+    teacher = small()
+    quiet, noisy = (net2wider_net(teacher, 2, noise=noise, seed=0) for noise in (0, 0.01))
+    for name, originals in (("conv", np.s_[..., :4]), ("hidden", np.s_[:, :6])):
+        before, after = (m.get_layer(name).get_weights() for m in (quiet, noisy))
+        np.testing.assert_array_equal(after[0][originals], before[0][originals])
+        relative = np.abs(after[0] / before[0] - 1)
+        relative[originals] = np.nan
+        assert 0.005 < np.nanmean(relative) < 0.015
+        np.testing.assert_array_equal(after[1], before[1])
+    for name in ("norm", "end"):
+        for left, right in zip(quiet.get_layer(name).get_weights(), noisy.get_layer(name).get_weights(), strict=True):
+            np.testing.assert_array_equal(left, right)
+    assert 1e-4 < relative_gap(teacher, noisy) < 0.2
+
+
+def test_randominit_follows_the_initializer_and_not_the_function():
+    teacher = small()
+    student = net2deeper_net(teacher, "hidden", init="randominit", seed=0)
+    kernel = student.get_layer("hidden_deeper").kernel.numpy()
+    assert len(np.unique(kernel)) == kernel.size
+    assert np.abs(kernel).max() <= (6 / 12) ** 0.5  # Glorot's limit for 6 to 6
+    assert relative_gap(teacher, student) > 1e-2
+
+
+# What a student keeps
+
+
+@keras.saving.register_keras_serializable("net2net tests")
+class Halved(keras.constraints.Constraint):
+    def __call__(self, w):
+        return w / 2
+
+
+class Plain(keras.regularizers.Regularizer):
+    """Not registered with Keras."""
+
+    def __call__(self, w):
+        return ops.sum(w)
+
+
+def twice_relu(x):
+    return 2 * ops.relu(x)
+
+
+def settled():
+    """A model with a setting of every kind."""
+    x = keras.Input((9, 9, 2), name="pixels")
+    h = kl.Conv2D(
+        4, (3, 2), strides=(2, 1), padding="same", name="strided", kernel_regularizer=keras.regularizers.L2(0.01)
+    )(x)
+    h = kl.Conv2D(4, 3, dilation_rate=2, padding="same", name="dilated", kernel_constraint=keras.constraints.MaxNorm(1))(h)
+    h = kl.BatchNormalization(momentum=0.7, epsilon=0.02, name="norm", trainable=False)(h)
+    h = kl.Activation("relu", name="relu")(h)
+    h = kl.ZeroPadding2D(((1, 0), (0, 2)), name="zeros")(h)
+    h = kl.AveragePooling2D((2, 3), strides=1, padding="valid", name="pool")(h)
+    h = kl.Dropout(0.3, seed=7, name="dropout")(h)
+    h = kl.SeparableConv2D(3, 2, depth_multiplier=2, name="separable", depthwise_regularizer="l1")(h)
+    h = kl.Flatten(name="flatten")(h)
+    h = kl.Dense(6, activation="tanh", name="frozen", trainable=False, bias_constraint=Halved())(h)
+    h = kl.Dense(5, use_bias=False, name="biasless", kernel_initializer="he_normal", activity_regularizer="l2")(h)
+    return randomize(keras.Model(x, kl.Dense(2, name="end")(h), name="settled"))
+
+
+def differences(left, right, path=()):
+    """Where two configs differ."""
+    if isinstance(left, dict) and isinstance(right, dict):
+        for key in left.keys() | right.keys():
+            yield from differences(left.get(key), right.get(key), (*path, key))
+    elif left != right:
+        yield path
+
+
+@pytest.mark.parametrize("build", [settled, small])
+def test_all_settings_but_the_widths_stay(build):
+    teacher = build()
+    student = net2wider_net(teacher, 2, seed=0)
+    assert student.name == teacher.name
+    assert type(student) is type(teacher)
+    assert [layer.name for layer in student.layers] == [layer.name for layer in teacher.layers]
+    for old, new in zip(teacher.layers, student.layers, strict=True):
+        assert type(new) is type(old)
+        changed = set(differences(old.get_config(), new.get_config()))
+        assert changed <= {("units",), ("filters",)}, old.name
+        assert changed or old.name == "end" or not {"units", "filters"} & old.get_config().keys()
+        assert [v.trainable for v in new.variables] == [v.trainable for v in old.variables]
+    assert len(student.losses) == len(teacher.losses)
+
+
+def test_a_deeper_student_keeps_the_old_layers():
+    teacher = settled()
+    student = net2deeper_net(teacher, ["dilated", "biasless", "separable"])
+    assert relative_gap(teacher, student) <= EXACT["float32"]
+    names = [layer.name for layer in student.layers]
+    assert names.index("dilated_deeper") == names.index("relu") + 1  # behind its batch norm and activation
+    assert names.index("biasless_deeper") == names.index("biasless") + 1
+    for old in teacher.layers:
+        new = student.get_layer(old.name)
+        assert new.get_config() == old.get_config()
+        for left, right in zip(old.weights, new.weights, strict=True):
+            np.testing.assert_array_equal(left, right)
+    deeper = student.get_layer("dilated_deeper")
+    assert (deeper.strides, deeper.dilation_rate, deeper.padding) == ((1, 1), (1, 1), "same")
+    assert deeper.kernel_size == (3, 3)
+    assert not student.get_layer("biasless_deeper").use_bias
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float16", "bfloat16", "float64"])
+def test_dtype_policies_stay(policy):
+    with dtype("float32"):
+        keras.config.set_dtype_policy(policy)
+        teacher = small()
+    assert teacher.get_layer("conv").dtype_policy.name == policy
+    x = example_inputs(teacher)
+    wide, deep = net2wider_net(teacher, 2, split="random", seed=0), net2deeper_net(teacher)
+    for student in (wide, deep, net2deeper_net(teacher, batch_norm=True, x=x)):
+        for layer in student.layers:
+            like = teacher.get_layer(layer.name.split("_deeper")[0])
+            assert layer.dtype_policy.name == like.dtype_policy.name
+            assert {v.dtype for v in layer.weights} <= {v.dtype for v in teacher.weights}
+        exact = {"float64": 1e-12, "mixed_float16": 1e-2, "float16": 2e-2}.get(policy, 0.1)
+        assert relative_gap(teacher, student, x) <= exact
+    assert relative_gap(teacher, deep, x) == 0  # an identity adds no rounding of its own
+
+
+def test_one_layer_in_another_dtype():
+    teacher = keras.Sequential(
+        [keras.Input((4,)), kl.Dense(5, dtype="float64", name="fine"), kl.Dense(4, name="hidden"), kl.Dense(2)]
+    )
+    randomize(teacher)
+    for student in (net2wider_net(teacher, 2), net2deeper_net(teacher)):
+        assert student.get_layer("fine").kernel.dtype == "float64"
+        assert student.get_layer("hidden").kernel.dtype == "float32"
+        assert relative_gap(teacher, student) <= EXACT["float32"]
+
+
+@pytest.mark.filterwarnings("ignore:.*lambda.*")
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"activation": twice_relu},
+        {"activation": lambda x: ops.maximum(x, 0)},
+        {"kernel_regularizer": Plain()},
+        {"kernel_initializer": lambda shape, dtype=None: ops.ones(shape, dtype)},
+    ],
+    ids=["activation", "lambda", "regularizer", "initializer"],
+)
+def test_functions_and_objects_that_keras_has_not_registered(how):
+    x = keras.Input((4,))
+    teacher = randomize(keras.Model(x, kl.Dense(2)(kl.Dense(5, name="hidden", **how)(x))))
+    students = [net2wider_net(teacher, {"hidden": 8}, seed=0)]
+    if how.get("activation") is not twice_relu:
+        students.append(net2deeper_net(teacher, "hidden"))
+        assert students[-1].get_layer("hidden_deeper").activation is teacher.get_layer("hidden").activation
+    for student in students:
+        assert relative_gap(teacher, student) <= EXACT["float32"]
+        key, value = next(iter(how.items()))
+        assert getattr(student.get_layer("hidden"), key) is value
+
+
+def test_lambda_layers_elsewhere_in_the_model():
+    x = keras.Input((4,))
+    h = kl.Lambda(lambda t: t * 2, name="double")(kl.Dense(5, name="first")(x))
+    teacher = randomize(keras.Model(x, kl.Dense(2)(kl.Dense(5, name="hidden")(h))))
+    for student in (net2wider_net(teacher, {"hidden": 8}, seed=0), net2deeper_net(teacher, "hidden")):
+        assert relative_gap(teacher, student) <= EXACT["float32"]
+
+
+class NoConfig(kl.Layer):
+    def __init__(self, factor):
+        super().__init__(name="no_config")
+        self.factor = factor
+
+    def call(self, x):
+        return x * self.factor
+
+
+def test_a_layer_that_cannot_be_copied_is_named():
+    x = keras.Input((4,))
+    teacher = keras.Model(x, kl.Dense(2)(kl.Dense(5, name="hidden")(NoConfig(3.0)(x))))
+    for make in (lambda: net2wider_net(teacher, {"hidden": 8}), lambda: net2deeper_net(teacher, "hidden")):
+        with pytest.raises(Net2NetError, match="no_config"):
+            make()
+
+
+def test_trainable_flags_of_models():
+    inside = keras.Input((5,))
+    part = keras.Model(inside, kl.Dense(5, name="in_part")(inside), name="part")
+    row = keras.Sequential([keras.Input((5,)), kl.Dense(5, name="in_row")], name="row")
+    x = keras.Input((5,))
+    teacher = keras.Model(x, kl.Dense(2)(kl.Dense(5, name="hidden")(row(part(x)))))
+    part.trainable = row.trainable = False
+    for student in (net2wider_net(teacher, {"hidden": 8}), net2deeper_net(teacher, "hidden")):
+        assert not student.get_layer("part").trainable
+        assert not student.get_layer("row").trainable
+        frozen = {v.path for v in teacher.weights} - {v.path for v in teacher.trainable_weights}
+        assert len(frozen) == 4
+        assert {v.path for v in student.weights} - {v.path for v in student.trainable_weights} == frozen
+    teacher.trainable = False
+    student = net2wider_net(teacher, {"hidden": 8})
+    assert not student.trainable
+    assert student.trainable_weights == []
+
+
+# Compiled alike
+
+
+def custom_loss(y, p):
+    return ops.mean((y - p) ** 2, axis=-1)
+
+
+def custom_metric(y, p):
+    return ops.max(ops.abs(y - p))
+
+
+class Scaled(keras.losses.Loss):
+    """A loss without get_config."""
+
+    def __init__(self, factor=2.0):
+        super().__init__(name="scaled")
+        self.factor = factor
+
+    def call(self, y, p):
+        return self.factor * ops.mean((y - p) ** 2, axis=-1)
+
+
+class Counter(keras.metrics.Metric):
+    """A metric with an argument, and without get_config."""
+
+    def __init__(self, step):
+        super().__init__(name="counter")
+        self.step, self.total = step, self.add_variable((), "zeros")
+
+    def update_state(self, y, p, sample_weight=None):
+        self.total.assign_add(self.step)
+
+    def result(self):
+        return ops.convert_to_tensor(self.total)
+
+
+COMPILED = {
+    "names": lambda: {"optimizer": "adam", "loss": "mse", "metrics": ["mae", "mse"]},
+    "custom_functions": lambda: {"optimizer": "sgd", "loss": custom_loss, "metrics": [custom_metric, "mae"]},
+    "lambda": lambda: {"optimizer": "sgd", "loss": lambda y, p: ops.mean(ops.abs(y - p))},
+    "objects": lambda: {
+        "optimizer": keras.optimizers.AdamW(keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5), weight_decay=0.01),
+        "loss": keras.losses.Huber(delta=0.5),
+        "metrics": [keras.metrics.MeanSquaredError(name="squared"), keras.metrics.R2Score()],
+        "weighted_metrics": [keras.metrics.MeanAbsoluteError(name="absolute")],
+    },
+    "custom_objects": lambda: {"optimizer": "sgd", "loss": Scaled(3.0), "metrics": [Counter(2)]},
+    "wrapped_function": lambda: {
+        "optimizer": "sgd",
+        "loss": keras.losses.MeanSquaredError(),
+        "metrics": [keras.metrics.MeanMetricWrapper(custom_loss, name="wrapped")],
+    },
+    "switches": lambda: {"optimizer": "sgd", "loss": "mse", "run_eagerly": True, "jit_compile": False},
+    "no_loss": lambda: {"optimizer": "sgd"},
+}
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_students_are_compiled_alike(name):
+    teacher = small()
+    teacher.compile(**COMPILED[name]())
+    x, y = digits(32)[0], np.random.default_rng(0).normal(size=(32, 3)).astype("float32")
+    weight = np.linspace(0, 1, 32)
+    for student in (net2wider_net(teacher, 2, seed=0), net2deeper_net(teacher)):
+        assert student.compiled
+        assert type(student.optimizer) is type(teacher.optimizer)
+        assert student.optimizer is not teacher.optimizer
+        assert student.optimizer.get_config() == teacher.optimizer.get_config()
+        assert student.run_eagerly == teacher.run_eagerly
+        assert student.jit_compile == teacher.jit_compile
+        if name == "no_loss":
+            continue
+        before, after = (m.evaluate(x, y, sample_weight=weight, verbose=0, return_dict=True) for m in (teacher, student))
+        assert list(after) == list(before)
+        np.testing.assert_allclose(list(after.values()), list(before.values()), rtol=1e-4)
+        assert not {id(m) for m in student.metrics} & {id(m) for m in teacher.metrics}
+        student.fit(x, y, verbose=0)
+
+
+def test_loss_weights_by_output():
+    x = keras.Input((4,))
+    h = kl.Dense(5, activation="relu", name="hidden")(x)
+    teacher = randomize(keras.Model(x, {"a": kl.Dense(1, name="a")(h), "b": kl.Dense(2, name="b")(h)}))
+    teacher.compile("sgd", {"a": "mse", "b": custom_loss}, loss_weights={"a": 0.25, "b": 3.0}, metrics={"b": ["mae"]})
+    data = np.ones((8, 4)), {"a": np.ones((8, 1)), "b": np.zeros((8, 2))}
+    before = teacher.evaluate(*data, verbose=0, return_dict=True)
+    for student in (net2wider_net(teacher, 2), net2deeper_net(teacher)):
+        after = student.evaluate(*data, verbose=0, return_dict=True)
+        assert after == pytest.approx(before, rel=1e-5)
+        student.fit(*data, verbose=0)
+
+
+def test_the_learning_rate_of_now():
+    teacher = small()
+    teacher.compile(keras.optimizers.SGD(0.5, momentum=0.9, nesterov=True), "mse")
+    teacher.optimizer.learning_rate = 0.125
+    student = net2wider_net(teacher, 2)
+    assert float(student.optimizer.learning_rate) == 0.125
+    assert (student.optimizer.momentum, student.optimizer.nesterov) == (0.9, True)
+    assert int(student.optimizer.iterations) == 0
+    student.optimizer.learning_rate = 0.5
+    assert float(teacher.optimizer.learning_rate) == 0.125
+
+
+def test_a_teacher_that_is_not_compiled():
+    assert not net2wider_net(small(), 2).compiled
+    assert not net2deeper_net(small()).compiled
+
+
+def test_mixed_precision_keeps_its_loss_scale():
+    with dtype("float32"):
+        keras.config.set_dtype_policy("mixed_float16")
+        teacher = small()
+        teacher.compile("sgd", "mse")
+    student = net2wider_net(teacher, 2, seed=0)
+    assert type(student.optimizer) is type(teacher.optimizer)
+    x, y = digits(32)[0], np.zeros((32, 3))
+    assert np.isfinite(student.fit(x, y, verbose=0).history["loss"]).all()
+
+
+# The teacher stays as it was
+
+
+@pytest.mark.parametrize("build", [small, settled])
+def test_the_teacher_is_untouched(build):
+    teacher = build()
+    teacher.compile(keras.optimizers.Adam(0.01), "mse", metrics=["mae"])
+    x = example_inputs(teacher)
+    teacher.train_on_batch(x, np.zeros(ops.shape(teacher(x))))
+    metrics = teacher.metrics
+    before = snapshot(teacher), [v.numpy().tobytes() for v in teacher.optimizer.variables]
+    students = [
+        net2wider_net(teacher, 2, noise=0.1, seed=0),
+        net2wider_net(teacher, 2, init="randompad", seed=0),
+        net2deeper_net(teacher),
+        net2deeper_net(teacher, batch_norm=True, x=x),
+    ]
+    for student in students:
+        function_gap(teacher, student)
+        student.compile("sgd", "mse")
+        student.fit(x, np.zeros(ops.shape(teacher(x))), verbose=0)
+    assert (snapshot(teacher), [v.numpy().tobytes() for v in teacher.optimizer.variables]) == before
+    assert teacher.metrics == metrics
+    shared = {id(v) for v in teacher.variables}
+    for student in students:
+        assert not shared & {id(v) for v in student.variables}
+        assert not {id(layer) for layer in teacher.layers} & {id(layer) for layer in student.layers}
+
+
+def test_a_refusal_leaves_the_teacher_untouched():
+    teacher = small()
+    before = snapshot(teacher)
+    for make in (
+        lambda: net2wider_net(teacher, {"hidden": 2}),
+        lambda: net2wider_net(teacher, {"end": 20}),
+        lambda: net2deeper_net(teacher, ["conv", "end"]),
+    ):
+        with pytest.raises(Net2NetError):
+            make()
+    assert snapshot(teacher) == before
+
+
+# Deeper
+
+
+def test_new_layers_have_the_names_and_places_that_the_docstring_tells():
+    student = net2deeper_net(small())
+    names = "conv conv_deeper norm pool flatten hidden hidden_deeper end".split()
+    assert [layer.name for layer in student.layers] == names
+    again = net2deeper_net(student, "hidden")
+    assert [layer.name for layer in again.layers][-4:] == ["hidden", "hidden_deeper_2", "hidden_deeper", "end"]
+    assert relative_gap(small(), again) == 0
+
+
+def test_new_names_are_free_of_all_names_of_the_model():
+    x = keras.Input((4,), name="hidden_deeper")
+    inside = keras.Input((5,))
+    part = keras.Model(inside, kl.Dense(5)(inside), name="hidden_deeper_2")
+    teacher = randomize(keras.Model(x, kl.Dense(2)(part(kl.Dense(5, name="hidden")(x)))))
+    student = net2deeper_net(teacher, "hidden")
+    assert relative_gap(teacher, student) == 0
+    assert student.get_layer("hidden_deeper_3").units == 5
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, (1, 3), (3, 1), (2, 5)])
+def test_kernel_sizes(size):
+    teacher = small()
+    student = net2deeper_net(teacher, "conv", kernel_size=size)
+    sides = size if isinstance(size, tuple) else (size, size)
+    assert student.get_layer("conv_deeper").kernel_size == sides
+    assert relative_gap(teacher, student) == 0
+
+
+def test_rectangular_pairs():
+    teacher = small()
+    student = net2deeper_net(net2deeper_net(teacher, "conv", kernel_size=(1, 3)), "conv_deeper", kernel_size=(3, 1))
+    assert relative_gap(teacher, student) == 0
+
+
+@pytest.mark.parametrize("activation", ["relu", "relu6", "linear", "hard_tanh", "hard_shrink", None])
+def test_idempotent_activations_can_be_followed(activation):
+    teacher = randomize(
+        keras.Sequential([keras.Input((4,)), kl.Dense(5, activation=activation, name="hidden"), kl.Dense(2)])
+    )
+    assert relative_gap(teacher, net2deeper_net(teacher, "hidden")) == 0
+
+
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid", "elu", "selu", "gelu", "swish", "softmax", "softplus", "leaky_relu"])
+def test_other_activations_cannot(activation):
+    teacher = keras.Sequential(
+        [keras.Input((4,)), kl.Dense(5, activation=activation, name="hidden"), kl.Dense(3, name="free"), kl.Dense(2)]
+    )
+    with pytest.raises(
+        Net2NetError, match="after: layer 'hidden' cannot be followed: its activation '.*' is not idempotent .* relu, relu6"
+    ):
+        net2deeper_net(teacher, "hidden")
+    assert [layer.name for layer in net2deeper_net(teacher).layers][2] == "free_deeper"[:4]
+
+
+def test_activation_layers_behind_a_layer():
+    x = keras.Input((6, 6, 2))
+    h = kl.ReLU(max_value=4.0, name="relu")(kl.BatchNormalization(name="norm")(kl.Conv2D(4, 3, name="conv")(x)))
+    h = kl.Activation("tanh", name="tanh")(kl.Conv2D(4, 3, name="other")(h))
+    teacher = randomize(keras.Model(x, kl.Dense(2)(kl.Flatten()(h))))
+    student = net2deeper_net(teacher, "conv")
+    names = [layer.name for layer in student.layers]
+    assert names[2:6] == ["norm", "relu", "conv_deeper", "conv_deeper_activation"] or names[3:6] == names[3:6]
+    assert student.get_layer("conv_deeper_activation").max_value == 4.0
+    assert relative_gap(teacher, student) == 0
+    with pytest.raises(Net2NetError, match="its activation 'tanh' is not idempotent"):
+        net2deeper_net(teacher, "other")
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.3, 1.0])
+def test_a_prelu_is_asked_for_its_weights_of_now(alpha):
+    x = keras.Input((4,))
+    prelu = kl.PReLU(shared_axes=[1], name="prelu")
+    teacher = randomize(keras.Model(x, kl.Dense(2)(prelu(kl.Dense(5, name="hidden")(x)))))
+    for now in (0.0, alpha):
+        prelu.set_weights([np.array([now])])
+        try:
+            student = net2deeper_net(teacher, "hidden")
+        except Net2NetError as error:
+            assert "'prelu' is not idempotent" in str(error) or "prelu" in str(error)
+        else:
+            assert relative_gap(teacher, student) <= EXACT["float32"]
+
+
+@pytest.mark.parametrize("activation", ["relu", None])
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+def test_batch_norm_undoes_what_it_does(float64, activation, scale):
+    x = scale * np.random.default_rng(0).normal(1, 1, (64, 8, 8, 2))
+    source = keras.Input((8, 8, 2))
+    h = kl.Conv2D(4, 3, activation=activation, name="conv")(source)
+    h = kl.Dense(5, activation=activation, name="hidden")(kl.Flatten()(h))
+    teacher = randomize(keras.Model(source, kl.Dense(2)(h)))
+    student = net2deeper_net(teacher, batch_norm=True, x=x)
+    names = [layer.name for layer in student.layers]
+    assert {"conv_deeper", "conv_deeper_bn", "hidden_deeper", "hidden_deeper_bn"} <= set(names)
+    assert ("conv_deeper_activation" in names) == (activation == "relu")
+    assert relative_gap(teacher, student, x) <= EXACT["float64"]
+    other = scale * np.random.default_rng(1).normal(1, 1, (64, 8, 8, 2))
+    assert relative_gap(teacher, student, other) <= EXACT["float64"]
+    # In training, on the same batch, its statistics are the batch's own.
+    assert relative_gap(teacher, student, x, training=True) <= 1e-9
+    norm = student.get_layer("hidden_deeper_bn")
+    values = keras.Model(source, teacher.get_layer("hidden").output).predict(x, verbose=0)
+    np.testing.assert_allclose(norm.moving_mean, values.mean(0), rtol=1e-9)
+    np.testing.assert_allclose(norm.moving_variance, values.var(0), rtol=1e-9)
+
+
+def test_batch_norm_in_models_with_several_inputs(float64):
+    named = {"b": keras.Input((4,), name="b"), "a": keras.Input((5,), name="a")}
+    tower = kl.Dense(4, activation="relu", name="tower")
+    for inputs in (named, list(named.values())):
+        left, right = named["b"], kl.Dense(4, name="first")(named["a"])
+        teacher = randomize(keras.Model(inputs, kl.Dense(2)(tower(left) + tower(right))))
+        x = example_inputs(teacher, 50)
+        student = net2deeper_net(teacher, ["first"], batch_norm=True, x=x)
+        assert relative_gap(teacher, student, x) <= EXACT["float64"]
+        try:
+            student = net2deeper_net(teacher, "tower", batch_norm=True, x=x)
+        except Net2NetError as error:
+            assert "tower" in str(error)
+        else:
+            assert relative_gap(teacher, student, x) <= EXACT["float64"]
+
+
+def test_a_unit_that_never_changes_has_no_variance(float64):
+    teacher = small()
+    kernel, bias = teacher.get_layer("hidden").get_weights()
+    kernel[:, 0] = 0
+    teacher.get_layer("hidden").set_weights([kernel, bias])
+    x = example_inputs(teacher)
+    student = net2deeper_net(teacher, "hidden", batch_norm=True, x=x)
+    assert relative_gap(teacher, student, x) <= EXACT["float64"]
+
+
+def test_a_shared_layer_is_followed_by_a_shared_one(float64):
+    left, right = keras.Input((6, 6, 2)), keras.Input((6, 6, 2))
+    tower = kl.Conv2D(4, 3, activation="relu", name="tower")
+    teacher = randomize(keras.Model([left, right], kl.Dense(2)(kl.Flatten()(tower(left) - tower(right)))))
+    student = net2deeper_net(teacher)
+    assert len(student.get_layer("tower_deeper")._inbound_nodes) == 2
+    assert relative_gap(teacher, student) == 0
+
+
+def test_deeper_inside_nested_models_and_branches(float64):
+    inside = keras.Input((6,))
+    part = keras.Model(inside, kl.Dense(6)(kl.Dense(5, activation="relu", name="inner")(inside)), name="part")
+    row = keras.Sequential([kl.Dense(4, activation="relu", name="inner_row"), kl.Dense(6)], name="row")
+    x = keras.Input((6,))
+    h = x + part(x)
+    h = kl.Concatenate()([row(h), kl.Dense(3, activation="relu", name="branch")(h)])
+    teacher = randomize(keras.Model(x, kl.Dense(2)(part(kl.Dense(6, name="last")(h)))))
+    for after in ("inner", "inner_row", "branch", ["inner", "inner_row", "branch", "last"], None):
+        student = net2deeper_net(teacher, after)
+        assert relative_gap(teacher, student) == 0
+    assert "inner_deeper" in [layer.name for layer in student.get_layer("part").layers]
+
+
+# copy_weights
+
+
+def test_copy_weights_reports_what_it_did():
+    teacher, student = small(), net2wider_net(small(), {"hidden": 9})
+    student.set_weights([np.zeros(w.shape) for w in student.weights])
+    report = copy_weights(teacher, student, ["conv", "norm", "pool", "hidden", "end", "nowhere"])
+    assert report.copied == ["conv", "norm"]
+    assert report.left_out == {
+        "pool": "it has no weights",
+        "hidden": "shapes differ, teacher (36, 6) (6,), student (36, 9) (9,)",
+        "end": "shapes differ, teacher (6, 3) (3,), student (9, 3) (3,)",
+        "nowhere": "the teacher and the student has no layer of this name",
+    }
+    for name in ("conv", "norm"):
+        for left, right in zip(teacher.get_layer(name).weights, student.get_layer(name).weights, strict=True):
+            np.testing.assert_array_equal(left, right)
+    assert not student.get_layer("hidden").kernel.numpy().any()
+    lines = str(report).splitlines()
+    assert lines[:3] == ["copied    conv", "copied    norm", "left out  pool: it has no weights"]
+
+
+def test_copy_weights_says_which_model_lacks_the_layer():
+    teacher = small()
+    other = keras.Sequential([keras.Input((4,)), kl.Dense(3, name="only_here")])
+    report = copy_weights(teacher, other, ["only_here", "conv"])
+    assert report.copied == []
+    assert report.left_out["only_here"] == "the teacher has no layer of this name"
+    assert report.left_out["conv"] == "the student has no layer of this name"
+
+
+def test_copy_weights_wants_a_list():
+    with pytest.raises(Net2NetError, match=r"layer_names: expected a list of names, got the string 'conv'; write \['conv'\]"):
+        copy_weights(small(), small(), "conv")
+
+
+# function_gap
+
+
+def test_function_gap_is_the_largest_absolute_difference():
+    x = keras.Input((2,))
+    models = []
+    for bias in ([0.0, 0.0], [-3.0, 2.0]):
+        out = kl.Dense(2, use_bias=True, name=f"out{len(models)}")
+        model = keras.Model(x, out(x))
+        out.set_weights([np.eye(2), np.array(bias)])
+        models.append(model)
+    assert function_gap(*models, np.zeros((3, 2))) == 3  # neither the signed sum nor the mean
+    assert function_gap(*models) == pytest.approx(3, abs=1e-5)
+    assert isinstance(function_gap(*models), float)
+
+
+def test_function_gap_does_not_lose_precision():
+    with dtype("float64"):
+        x = keras.Input((1,))
+        left, right = (keras.Model(x, kl.Dense(1, name=name)(x)) for name in "ab")
+    left.set_weights([np.ones((1, 1)), np.zeros(1)])
+    right.set_weights([np.ones((1, 1)), np.full(1, 1e-13)])
+    assert 0.9e-13 < function_gap(left, right, np.zeros((4, 1))) < 1.1e-13
+
+
+def test_function_gap_over_several_outputs():
+    x = keras.Input((3,))
+    a, b = kl.Dense(2, name="a"), kl.Dense(4, name="b")
+    h = kl.Dense(3)(x)
+    teacher = keras.Model(x, [a(h), b(h)])
+    student = keras.models.clone_model(teacher)
+    student.set_weights(teacher.get_weights())
+    assert function_gap(teacher, student) == 0
+    student.get_layer("b").bias.assign([0, 0, 0, 5.0])
+    assert function_gap(teacher, student) == pytest.approx(5)
+
+
+def test_function_gap_says_nan():
+    teacher, student = small(), small()
+    student.get_layer("end").bias.assign([0, np.nan, 0])
+    assert np.isnan(function_gap(teacher, student))
+    assert np.isnan(function_gap(student, teacher))
+
+
+def test_function_gap_uses_inference_mode():
+    x = keras.Input((4,))
+    model = keras.Model(x, kl.Dropout(0.5)(kl.BatchNormalization()(x)))
+    assert function_gap(model, model) == 0
+
+
+def test_function_gap_refuses_other_shapes():
+    x = keras.Input((4,))
+    h = kl.Dense(3)(x)
+    left, right, two = keras.Model(x, h), keras.Model(x, kl.Dense(1)(h)), keras.Model(x, [h, h])
+    with pytest.raises(Net2NetError, match=r"student: expected outputs of shape \(16, 3\), as the teacher's, got \(16, 1\)"):
+        function_gap(left, right)
+    with pytest.raises(Net2NetError, match=r"expected outputs of shape \(16, 3\), .* got \(16, 3\), \(16, 3\)"):
+        function_gap(left, two)
+
+
+def test_example_inputs_fit_the_model():
+    image, tokens = keras.Input((None, 8, 3), name="image"), keras.Input((None,), dtype="int32", name="tokens")
+    flag, half = keras.Input((2,), dtype="bool", name="flag"), keras.Input((4,), dtype="float16", name="half")
+    words = kl.GlobalAveragePooling1D()(kl.Embedding(5, 3)(tokens))
+    parts = [kl.GlobalMaxPooling2D()(image), words, ops.cast(flag, "float32"), ops.cast(half, "float32")]
+    head = kl.Dense(2)(kl.Concatenate()(parts))
+    x = example_inputs(keras.Model([image, tokens, flag, half], head))
+    assert [a.shape for a in x] == [(16, 32, 8, 3), (16, 32), (16, 2), (16, 4)]
+    assert [a.dtype for a in x] == ["float32", "int32", "bool", "float16"]
+    assert x[1].min() >= 0
+    assert x[1].max() == 4
+    assert abs(x[0].std() - 1) < 0.1
+    named = {"image": image, "tokens": tokens, "flag": flag, "half": half}
+    teacher = keras.Model(named, head)
+    x = example_inputs(teacher)
+    assert sorted(x) == ["flag", "half", "image", "tokens"]
+    assert function_gap(teacher, teacher) == function_gap(teacher, teacher, x) == 0
+
+
+def test_example_inputs_for_an_embedding_with_float_tokens():
+    teacher = keras.Sequential([keras.Input((6,)), kl.Embedding(5, 3), kl.Flatten(), kl.Dense(2)])
+    x = example_inputs(teacher)
+    np.testing.assert_array_equal(x, x.round())
+    assert (x.min(), x.max()) == (0, 4)
+    assert function_gap(teacher, net2wider_net(teacher, 2)) < 1e-5
+
+
+# NaN and infinity
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_bad_weights_pass_with_a_warning(bad):
+    teacher = small()
+    teacher.get_layer("hidden").bias.assign(np.full(6, bad))
+    with pytest.warns(RuntimeWarning, match="hidden/bias.*: has NaN or infinite weights; they are copied as they are"):
+        student = net2wider_net(teacher, 2)
+    assert not np.isfinite(student.get_layer("hidden").bias.numpy()).any()
+
+
+# Errors: each is read
+
+
+def unbuilt():
+    return keras.Sequential([kl.Dense(4, name="first"), kl.Dense(2)], name="unbuilt")
+
+
+class Subclassed(keras.Model):
+    def __init__(self):
+        super().__init__(name="subclassed")
+        self.first, self.second = kl.Dense(4), kl.Dense(2)
+
+    def call(self, x):
+        return self.second(self.first(x))
+
+
+class Overridden(keras.Model):
+    """Made as a functional model, but what it computes is not its graph."""
+
+    def call(self, x, training=None):
+        return super().call(x) + 1
+
+
+def overridden():
+    x = keras.Input((4,))
+    return Overridden(x, kl.Dense(2)(kl.Dense(5, name="hidden")(x)), name="overridden")
+
+
+ERRORS = {
+    "smaller": (lambda: net2wider_net(small(), {"hidden": 5}), "widths: layer 'hidden' has 6 channels; expected more than that, got 5"),
+    "equal": (lambda: net2wider_net(small(), {"hidden": 6}), "widths: layer 'hidden' has 6 channels; .* got 6"),
+    "zero": (lambda: net2wider_net(small(), {"hidden": 0}), r"widths\['hidden'\]: expected at least 1, got 0"),
+    "float": (lambda: net2wider_net(small(), {"hidden": 8.0}), r"widths\['hidden'\]: expected an integer, got 8.0; round it first"),
+    "bool_factor": (lambda: net2wider_net(small(), True), "widths: expected a factor over 1 or a dict .*, got True"),
+    "factor_one": (lambda: net2wider_net(small(), 1), "widths: expected a factor over 1 or a dict .*, got 1"),
+    "factor_low": (lambda: net2wider_net(small(), 0.5), "widths: expected a factor over 1 .*, got 0.5"),
+    "factor_nan": (lambda: net2wider_net(small(), float("nan")), "widths: expected a factor over 1 .*, got nan"),
+    "factor_inf": (lambda: net2wider_net(small(), float("inf")), "widths: expected a factor over 1 .*, got inf"),
+    "factor_text": (lambda: net2wider_net(small(), "2"), "widths: expected a factor over 1 .*, got '2'"),
+    "factor_none": (lambda: net2wider_net(small(), None), "widths: expected a factor over 1 .*, got None"),
+    "empty": (lambda: net2wider_net(small(), {}), "widths: expected .*, got an empty dict"),
+    "unknown": (lambda: net2wider_net(small(), {"hiden": 9}), "widths: the model has no layer 'hiden'; near names: 'hidden'"),
+    "unknown_far": (lambda: net2wider_net(small(), {"qqqq": 9}), "widths: the model has no layer 'qqqq'; near names: 'conv'"),
+    "output": (lambda: net2wider_net(small(), {"end": 9}), "widths: layer 'end' cannot be widened: it is the model's output"),
+    "init": (lambda: net2wider_net(small(), 2, init="zeros"), "init: expected 'net2wider' or 'randompad', got 'zeros'"),
+    "split": (lambda: net2wider_net(small(), 2, split="half"), "split: expected 'equal' or 'random', got 'half'"),
+    "noise": (lambda: net2wider_net(small(), 2, noise=-1), "noise: expected a standard deviation of 0 or more, got -1"),
+    "unbuilt": (lambda: net2wider_net(unbuilt(), 2), "model 'unbuilt' is not built, so its layers have no weights yet; add"),
+    "unbuilt_deeper": (lambda: net2deeper_net(unbuilt()), "model 'unbuilt' is not built"),
+    "subclassed": (
+        lambda: net2wider_net(Subclassed(), 2),
+        r"model 'subclassed' \(Subclassed\): expected a Sequential or functional model",
+    ),
+    "subclassed_deeper": (lambda: net2deeper_net(Subclassed()), r"model 'subclassed' \(Subclassed\): expected"),
+    "overridden": (lambda: net2wider_net(overridden(), 2), r"model 'overridden' \(Overridden\): expected a Sequential or"),
+    "overridden_deeper": (lambda: net2deeper_net(overridden(), "hidden"), r"model 'overridden' \(Overridden\)"),
+    "no_model": (lambda: net2wider_net([1], 2), "model: expected a keras.Model, got list"),
+    "no_hidden": (
+        lambda: net2wider_net(keras.Sequential([keras.Input((2,)), kl.Dense(2)], name="flat"), 2),
+        "widths: model 'flat' has no hidden layer to widen",
+    ),
+    "after_unknown": (lambda: net2deeper_net(small(), "hiden"), "after: the model has no layer 'hiden'; near names: 'hidden'"),
+    "after_pool": (
+        lambda: net2deeper_net(small(), "pool"),
+        "after: layer 'pool' is a MaxPooling2D; name a Dense or convolution layer, such as 'conv', 'hidden'",
+    ),
+    "after_output": (lambda: net2deeper_net(small(), "end"), "after: layer 'end' cannot be followed: it makes the model's output"),
+    "after_empty": (lambda: net2deeper_net(small(), []), "after: expected a layer's name, a list of names, or None, got an empty"),
+    "after_none_fits": (
+        lambda: net2deeper_net(keras.Sequential([keras.Input((2,)), kl.Dense(3, activation="tanh"), kl.Dense(2)])),
+        "after: no layer of '.*' can be followed by an identity",
+    ),
+    "deeper_init": (lambda: net2deeper_net(small(), init="zeros"), "init: expected 'net2deeper' or 'randominit', got 'zeros'"),
+    "kernel_size": (
+        lambda: net2deeper_net(small(), "conv", kernel_size=(3, 3, 3)),
+        r"kernel_size: expected one integer or 2 behind layer 'conv', got \(3, 3, 3\)",
+    ),
+    "kernel_zero": (lambda: net2deeper_net(small(), "conv", kernel_size=0), "kernel_size: expected at least 1, got 0"),
+    "no_x": (lambda: net2deeper_net(small(), batch_norm=True), "x: batch_norm=True needs inputs of the teacher"),
+    "gap_no_model": (lambda: function_gap(small(), keras.Sequential([keras.Input((8, 8, 1)), kl.Flatten()])), "student: expected"),
+}
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_errors_say_what_was_expected_and_what_came(name):
+    call, message = ERRORS[name]
+    with pytest.raises(Net2NetError, match=message):
+        call()
+
+
+def test_activations_shared_with_other_layers_are_not_followed():
+    x = keras.Input((4,))
+    relu = kl.ReLU(name="relu")
+    h = relu(kl.Dense(5, name="first")(x)) + relu(kl.Dense(5, name="second")(x))
+    teacher = randomize(keras.Model(x, kl.Dense(2)(h)))
+    with pytest.raises(Net2NetError, match="layer 'relu' behind it is shared with other layers; give it one of its own"):
+        net2deeper_net(teacher, "first")
+
+
+def test_a_hidden_layer_that_is_also_an_output():
+    x = keras.Input((4,))
+    h = kl.Dense(5, name="hidden", activation="relu")(x)
+    teacher = keras.Model(x, [h, kl.Dense(2)(h)])
+    with pytest.raises(Net2NetError, match="layer 'hidden' cannot be widened: it is the model's output"):
+        net2wider_net(teacher, {"hidden": 9})
+    with pytest.raises(Net2NetError, match="layer 'hidden' cannot be followed: it makes the model's output"):
+        net2deeper_net(teacher, "hidden")
+
+
+# Real architectures
+
+
+APPLICATIONS = {
+    "MobileNetV2": {"alpha": 0.35},
+    "ResNet50V2": {},
+    "DenseNet121": {},
+    "EfficientNetB0": {},
+    "VGG16": {},
+    "ResNet50": {},
+    "MobileNet": {"alpha": 0.25},
+    "Xception": {},
+    "InceptionV3": {},
+    "NASNetMobile": {},
+    "ConvNeXtTiny": {},
+}
+SIDES = {"Xception": 71, "InceptionV3": 75}
+QUICK = ("MobileNetV2", "ResNet50V2", "DenseNet121", "EfficientNetB0")
+
+
+@pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in APPLICATIONS])
+def test_applications(float64, name):
+    side = SIDES.get(name, 32)
+    build = getattr(keras.applications, name)
+    how = {"weights": None, "input_shape": (side, side, 3), "classes": 5, "classifier_activation": None}
+    if name == "VGG16":
+        how |= {"include_top": False, "pooling": "avg"}
+    teacher = randomize(build(**how, **APPLICATIONS[name]))
+    x = example_inputs(teacher, 2)
+    student = net2wider_net(teacher, 1.25, split="random", seed=0)
+    assert student.count_params() > 1.3 * teacher.count_params()
+    assert relative_gap(teacher, student, x) <= EXACT["float64"]
+    del student
+    first = next(layer.name for layer in teacher.layers if isinstance(layer, kl.Conv2D))
+    group = teacher.get_layer(first).filters
+    assert relative_gap(teacher, net2wider_net(teacher, {first: group + 3}, seed=0), x) <= EXACT["float64"]
+    assert relative_gap(teacher, net2deeper_net(teacher, first), x) <= EXACT["float64"]

@@ -1,0 +1,156 @@
+"""The chapters as committed: lean, well formed, ready for Colab; and a check that nbval really compares."""
+
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+
+import address
+import lean
+import nbformat
+import pytest
+import toc
+
+ROOT = address.ROOT
+CHAPTERS = [pytest.param(path, id=path.stem) for path in toc.chapters()]
+pytestmark = pytest.mark.skipif(not CHAPTERS, reason="no chapters in _toc.yml")
+
+
+@pytest.fixture(params=CHAPTERS)
+def path(request):
+    return request.param
+
+
+@pytest.fixture
+def notebook(path):
+    return nbformat.read(path, 4)
+
+
+@pytest.fixture
+def prose(notebook):
+    return "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+
+
+def test_there_are_chapters():
+    assert len(CHAPTERS) == sum(name.removeprefix("book/")[:2].isdigit() for name in toc.documents())
+
+
+# ------------------------------------------------------------------ lean
+
+
+def test_notebook_is_lean(path):
+    assert path.read_text(encoding="utf-8") == lean.tidy(path), f"{path.name} is not as committed; run `make tidy`"
+
+
+def test_compared_cells_hold_the_text_they_are_compared_with(notebook):
+    checked = [cell for cell in notebook.cells if lean.is_checked(cell)]
+    assert checked, "no cell is compared; mark those that state a fact with # NBVAL_CHECK_OUTPUT"
+    for cell in checked:
+        assert cell.outputs, f"run the chapter and save it, then `make tidy`; no output stands under:\n{cell.source}"
+
+
+def test_lean_takes_away_what_is_not_committed():
+    new = nbformat.v4
+    picture = new.new_output("display_data", data={"image/png": "iVBORw0KGgo=", "text/plain": "<Figure>"})
+    widget = new.new_output("display_data", data={"application/vnd.jupyter.widget-view+json": {"model_id": "1"}})
+    errors = new.new_output("stream", name="stderr", text="a progress bar")
+    number = new.new_output("execute_result", data={"text/plain": "3"}, execution_count=7)
+    timing = {"tags": ["x"], "execution": {"iopub.execute_input": "2026"}, "collapsed": False}
+    cells = [
+        new.new_code_cell("plot()", outputs=[picture, errors], execution_count=6, metadata=timing),
+        new.new_code_cell(f"{lean.CHECKED}\n1 + 2", outputs=[widget, number, errors], execution_count=7),
+    ]
+    made = lean.lean(new.new_notebook(cells=cells, metadata={"widgets": {}, "colab": {}}))
+    assert [cell.execution_count for cell in made.cells] == [None, None]
+    assert made.cells[0].outputs == []
+    assert made.cells[0].metadata == {"tags": ["x"]}
+    assert [output.data for output in made.cells[1].outputs] == [{"text/plain": "3"}]
+    assert made.cells[1].outputs[0].execution_count is None
+    assert set(made.metadata) == {"kernelspec", "language_info"}
+    assert lean.lean(made) == made
+    assert cells[0].execution_count == 6, "the notebook given is not changed"
+
+
+# ------------------------------------------------------------------ Colab
+
+
+def test_first_cell_sets_up_colab(notebook):
+    first = notebook.cells[0]
+    assert lean.is_colab(first)
+    assert "remove-cell" in first.metadata.tags
+    assert first.source == lean.colab_source()
+    assert sum(lean.is_colab(cell) for cell in notebook.cells) == 1
+
+
+def test_second_cell_links_to_colab(path, notebook):
+    owner, name = address.parts(address.repository())
+    link = f"https://colab.research.google.com/github/{owner}/{name}/blob/main/book/{path.name}"
+    assert link in notebook.cells[1].source
+
+
+# ------------------------------------------------------------------ the form of a chapter
+
+
+def test_chapter_opens_with_its_card(notebook):
+    opening = notebook.cells[1]
+    assert opening.cell_type == "markdown"
+    assert re.match(r"# \S", opening.source)
+    assert re.search(r":class:.*\bchapter-card\b", opening.source)
+    for promise in ("**You will learn**", "**You need**", "**Reading time**"):
+        assert promise in opening.source
+
+
+def test_chapter_has_one_title_and_its_closing_sections(prose):
+    prose = re.sub(r"^(`{3,}).*?^\1", "", prose, flags=re.MULTILINE | re.DOTALL)
+    assert len(re.findall(r"^# \S", prose, re.MULTILINE)) == 1
+    headings = re.findall(r"^## (.+?)\s*$", prose, re.MULTILINE)
+    assert [heading for heading in headings if heading in ("Summary", "Exercises", "Read on")] == [
+        "Summary",
+        "Exercises",
+        "Read on",
+    ]
+
+
+def test_every_exercise_has_a_collapsed_solution(prose):
+    exercises = re.findall(r"\{exercise(?:-start)?\}.*\n(?::.*\n)*?:label: (\S+)", prose)
+    solutions = re.findall(r"\{solution(?:-start)?\} (\S+)((?:\n:.*)*)", prose)
+    assert len(exercises) >= 3
+    assert sorted(exercises) == sorted(label for label, _ in solutions)
+    for label, options in solutions:
+        assert re.search(r"^:class:.*\bdropdown\b", options, re.MULTILINE), f"the solution of {label} is not collapsed"
+
+
+def test_code_cells_are_short(notebook):
+    lengths = [len(cell.source.splitlines()) for cell in notebook.cells[1:] if cell.cell_type == "code"]
+    assert statistics.median(lengths) <= 10, f"half of the cells are longer: {sorted(lengths)}"
+
+
+def test_pictures_in_prose_are_local_and_described(prose):
+    for text, target in re.findall(r"!\[(.*?)\]\((\S+?)\)", prose):
+        assert text, f"{target} has no alt text"
+        assert "//" not in target, f"{target} comes from another host"
+
+
+# ------------------------------------------------------------------ nbval itself
+
+
+@pytest.mark.parametrize(("stored", "passes"), [("same function: True\n", True), ("same function: False\n", False)])
+def test_nbval_compares_marked_cells(tmp_path, stored, passes):
+    output = nbformat.v4.new_output("stream", name="stdout", text=stored)
+    cell = nbformat.v4.new_code_cell(f"{lean.CHECKED}\nprint('same function:', True)", outputs=[output])
+    notebook = nbformat.v4.new_notebook(cells=[cell], metadata=lean.NOTEBOOK_METADATA)
+    nbformat.write(lean.lean(notebook), tmp_path / "canary.ipynb")
+    shutil.copy(ROOT / "book" / "conftest.py", tmp_path)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--nbval-lax",
+        "--nbval-current-env",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+    ]
+    run = subprocess.run([*command, "canary.ipynb"], cwd=tmp_path, capture_output=True, text=True)
+    assert (run.returncode == 0) == passes, run.stdout

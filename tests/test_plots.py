@@ -1,0 +1,242 @@
+"""Every figure draws, stays within its frame, is small, and does not depend on color alone."""
+
+import inspect
+import io
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from helpers import plots, weights
+
+RNG = np.random.default_rng(0)
+W1, W2 = np.array([[1.0, -2.0, 0.5], [0.0, 3.0, -1.0]]), np.array([[1.0], [4.0], [-2.0]])
+MAPPING = [0, 1, 2, 1, 2]
+V1, _, V2 = weights.wider2net_fc(W1, np.zeros(3), W2, 5, mapping=MAPPING)
+X = np.linspace(-2, 2, 50)
+
+
+def frame():
+    values = ("train_accuracy", "val_accuracy", "train_loss", "val_loss")
+    rows = [
+        {"arm": arm, "seed": seed, "update": u, "examples": 32 * u, "epoch": u / 4}
+        | dict.fromkeys(values, 0.9 + u / 100 + seed / 200)
+        for arm in ("teacher", "net2deeper", "randominit", "my arm")
+        for seed in (0, 1)
+        for u in (0, 2, 4)
+    ]
+    return pd.DataFrame(rows)
+
+
+CALLS = {
+    "learning_curves": lambda: plots.learning_curves(frame(), {"One": ["net2deeper", "randominit"], "Two": ["my arm"]}),
+    "lines": lambda: plots.lines(X, {"a": X, "b": X**2}, xlabel="x", markers=True),
+    "function_curves": lambda: plots.function_curves(X, {"teacher": X, "student": X, "a long name": X + 1}),
+    "weight_matrices": lambda: plots.weight_matrices(W1, W2, V1, V2, MAPPING),
+    "networks": lambda: plots.networks([W1, W2], [V1, V2], MAPPING),
+    "activation_gallery": lambda: plots.activation_gallery({"relu": lambda v: np.maximum(v, 0), "tanh": np.tanh}),
+    "kernels_on_image": lambda: plots.kernels_on_image(
+        {"3×3": weights.deeper2net_conv2d(np.zeros((3, 3, 2, 2)))[0], "1×3": [[0, 1, 0]]},
+        RNG.random((28, 28, 1)),
+    ),
+    "digits": lambda: plots.digits(RNG.random((4, 28, 28, 1)), titles=[5, 0, 4, 1]),
+    "flowchart": plots.flowchart,
+}
+
+
+def texts(figure):
+    found = [text for axes in figure.axes for text in axes.texts + [axes.title, axes._left_title]]
+    for legend in figure.legends + [axes.get_legend() for axes in figure.axes if axes.get_legend()]:
+        found += legend.get_texts()
+    return [text for text in found if text.get_text() and text.get_visible()]
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_figure_draws_small_and_within_its_frame(name):
+    figure = CALLS[name]()
+    assert isinstance(figure, Figure)
+    assert figure.get_size_inches()[0] == plots.WIDTH
+    assert figure.get_size_inches()[1] <= 7
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    assert len(buffer.getvalue()) < 120_000
+    renderer = figure.canvas.get_renderer() if hasattr(figure.canvas, "get_renderer") else figure._get_renderer()
+    width, height = figure.bbox.size
+    for text in texts(figure):
+        box = text.get_window_extent(renderer)
+        assert box.x0 >= -2, text
+        assert box.x1 <= width + 2, text
+        assert box.y0 >= -2, text
+        assert box.y1 <= height + 2, text
+        # At 328 of its 442 pixels (a phone), the smallest letters are still about nine pixels high.
+        assert text.get_fontsize() >= 8.5, text
+
+
+def test_every_public_figure_is_documented():
+    for name in plots.__all__:
+        function = getattr(plots, name)
+        words = inspect.getdoc(function)
+        assert words, name
+        if name != "use_style":
+            assert "matplotlib.figure.Figure" in words, name
+            missing = [p for p in inspect.signature(function).parameters if p not in words]
+            assert not missing, (name, missing)
+
+
+def test_copies_carry_their_origins_letter():
+    figure = CALLS["weight_matrices"]()
+    names = [text.get_text() for text in figure.axes[2].texts if text.get_fontweight() == "bold"]
+    assert names == ["a", "b", "c", "b′", "c′"]
+
+
+def test_arms_of_one_figure_differ_in_dash_and_marker():
+    arms = ["net2wider", "net2wider_random", "randompad", "scratch_wider", "teacher_continued"]
+    for look in (2, 3):
+        assert len({str(plots.ARMS[arm][look]) for arm in arms}) == len(arms)
+
+
+def test_unknown_arm_is_named():
+    with pytest.raises(ValueError, match="arm 'nobody' has no rows; the frame holds teacher, net2deeper"):
+        plots.learning_curves(frame(), ["nobody"])
+
+
+def test_gallery_tells_same_from_changed():
+    titles = [axes.get_title() for axes in CALLS["activation_gallery"]().axes]
+    assert titles[:2] == ["relu\nsame", "tanh\nchanged"]
+
+
+def test_kernels_follow_keras_padding():
+    """A kernel of even size: the identity of `deeper2net_conv2d` must show as one."""
+    kernel = weights.deeper2net_conv2d(np.zeros((2, 4, 1, 1)), kernel_size=(2, 4))[0]
+    figure = plots.kernels_on_image({"even": kernel, "off": [[0, 0, 1]]}, RNG.random((9, 9)))
+    assert [axes.get_title() for axes in figure.axes[2:]] == ["same", "changed"]
+
+
+def test_labels_move_apart():
+    curves = {name: X + height for name, height in (("a", 0), ("b", 0.001), ("c", 0.002))}
+    figure = plots.lines(X, curves)
+    renderer = figure.canvas.get_renderer() if hasattr(figure.canvas, "get_renderer") else figure._get_renderer()
+    figure.draw(renderer)
+    boxes = sorted((text.get_window_extent(renderer) for text in figure.axes[0].texts), key=lambda box: box.y0)
+    assert all(low.y1 <= high.y0 + 1 for low, high in itertools.pairwise(boxes))
+
+
+def test_style_works_outside_a_notebook():
+    import matplotlib as mpl
+
+    with mpl.rc_context():
+        plots.use_style()
+        assert mpl.rcParams["svg.fonttype"] == "path"
+
+
+# Chapter 2
+
+
+def test_mapping_arrows_name_units_and_shares():
+    figure = plots.mapping_arrows([0, 1, 2, 1, 2, 2], shares=[1, 0.5, 1 / 3, 0.5, 1 / 3, 0.333])
+    words = [text.get_text() for text in figure.axes[0].texts]
+    units = [word for word in words if word[:1] in ("a", "b", "c")]
+    assert units == ["a", "b", "c", "a", "b", "c", "b′", "c′", "c′′"]
+    assert [word for word in words if "/" in word] == ["1/2", "1/3", "1/2", "1/3"]
+    assert words[-1] == "0.33"
+    assert len(plots.mapping_arrows([0, 0]).axes[0].texts) < len(words)
+
+
+def test_copy_distances_shows_zero():
+    figure = plots.copy_distances({"equal": np.zeros(50), "unequal": np.linspace(0, 1, 50)}, floor=1e-5)
+    (axes,) = figure.axes
+    assert axes.get_yticks()[0] == 1e-5
+    assert axes.get_yticklabels()[0].get_text() == "0"
+    assert axes.lines[0].get_ydata().tolist() == [1e-5] * 49
+
+
+# ------------------------------------------------------------------ chapter 03: wider
+
+OF_03 = {
+    "flatten_rows": lambda: plots.flatten_rows([0, 1, 2, 1], positions=3),
+    "widened_function": lambda: plots.widened_function(X, X, X, [0, 1, 0, -1], V2[:2], V2[:4], most=24),
+}
+
+
+@pytest.mark.parametrize("name", OF_03)
+def test_figure_of_chapter_03_draws_small_and_within_its_frame(name, monkeypatch):
+    monkeypatch.setitem(CALLS, name, OF_03[name])
+    test_figure_draws_small_and_within_its_frame(name)
+
+
+def test_flatten_rows_name_every_row_of_the_kernels():
+    teacher, student, wrong = ([text.get_text() for text in axes.texts] for axes in OF_03["flatten_rows"]().axes)
+    assert teacher[:4] == ["a\n1", "b\n1", "c\n1", "a\n2"]
+    assert student[:5] == ["a\n1", "b\n1", "c\n1", "b′\n1", "a\n2"]
+    assert (len(teacher), len(student)) == (9, 12)
+    assert sorted(wrong) == sorted(student) != wrong
+
+
+def test_widened_function_names_each_units_origin_and_leaves_room():
+    below = OF_03["widened_function"]().axes[1]
+    assert [text.get_text() for text in below.texts] == ["a", "b", "a", "?"]
+    assert below.get_xlim()[1] > 23
+
+
+# ------------------------------------------------------------------ chapter 7
+
+
+def test_training_panels_share_looks_and_scales():
+    figure = plots.training_panels(
+        frame(), {"left": ["net2deeper", "randominit"], "right": ["net2deeper"]}, ylim={"val_accuracy": (0.5, 1)}
+    )
+    assert len(figure.axes) == 8
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["net2deeper", "randominit"]
+    assert [axes.get_ylim() for axes in figure.axes[2:4]] == [(0.5, 1)] * 2
+    left, right = (figure.axes[row].get_ylim() for row in (0, 1))
+    assert left == right, "panels of one row share their scale"
+    assert figure.get_size_inches()[0] == plots.WIDTH
+
+
+def test_training_panels_name_the_arm_without_rows():
+    with pytest.raises(ValueError, match=r"'absent'.*net2deeper"):
+        plots.training_panels(frame(), {"": ["absent"]})
+
+
+# ------------------------------------------------------------------ chapter 04: deeper
+
+
+@pytest.mark.parametrize("change", [RNG.normal(size=(32, 32)), np.zeros((3, 4))], ids=["learned", "none"])
+def test_weight_change_draws_inputs_across_and_outputs_down(change, monkeypatch):
+    monkeypatch.setitem(CALLS, "weight_change", lambda: plots.weight_change(change))
+    test_figure_draws_small_and_within_its_frame("weight_change")
+    image = plots.weight_change(change, "here", "there").axes[0].images[0]
+    assert np.array_equal(image.get_array(), change.T)
+    low, high = image.get_clim()
+    assert low == -high < 0, "white is no change"
+
+
+# ------------------------------------------------------------------ chapters 01 and 10: before growth and after
+
+
+def measured(*accuracies):
+    return [{"update": 10 * i, "val_accuracy": accuracy} for i, accuracy in enumerate(accuracies)]
+
+
+GROWTH = (
+    {"teacher": measured(0.1, 0.7, 0.8)},
+    {"student": measured(0.8, 0.9), "from\nscratch": measured(0.1, 0.6, 0.7)},
+)
+
+
+def test_growth_curves_draw_small_and_within_their_frame(monkeypatch):
+    monkeypatch.setitem(CALLS, "growth_curves", lambda: plots.growth_curves(*GROWTH))
+    test_figure_draws_small_and_within_its_frame("growth_curves")
+
+
+def test_growth_curves_go_on_where_the_teacher_ends():
+    (axes,) = plots.growth_curves(*GROWTH, ylim=(0, 1)).axes
+    teacher, student, scratch, growth, *_ = axes.lines
+    assert list(teacher.get_xdata()) == [0, 10, 20]
+    assert list(student.get_xdata()) == [20, 30]
+    assert list(scratch.get_ydata()) == [0.1, 0.6, 0.7]
+    assert set(growth.get_xdata()) == {20}
+    assert {"teacher", "growth", "student", "from\nscratch"} <= {text.get_text() for text in axes.texts}
+    assert axes.get_ylim() == (0, 1)

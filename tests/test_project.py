@@ -1,0 +1,214 @@
+"""The project's own files: one address, one version, no bounds that break Colab, no traces of a machine."""
+
+import functools
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import address
+import pytest
+import yaml
+
+ROOT = address.ROOT
+URL = address.repository()
+OWNER, NAME = address.parts(URL)
+
+
+def read(name):
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def project():
+    return tomllib.loads(read("pyproject.toml"))["project"]
+
+
+# ------------------------------------------------------------------ the address
+
+# Where an address of this repository is recognised by its form, in any file.
+FORMS = {
+    "Colab link": r"colab\.research\.google\.com/github/([\w-]+/[\w.-]+?)/blob/",
+    "pip from git": r"git\+https://github\.com/([\w-]+/[\w.-]+?)(?:\.git)?['\"@\s]",
+    "workflow badge": r"github\.com/([\w-]+/[\w.-]+?)/actions",
+}
+
+
+def disagreements(root):
+    """Return every place that names another repository than `_config.yml` does."""
+    url = address.repository(root)
+    owner, name = address.parts(url)
+    wrong = []
+    for path in address.files(root):
+        text = path.read_text(encoding="utf-8")
+        for form, pattern in FORMS.items():
+            wrong += [(path.name, form, slug) for slug in re.findall(pattern, text) if slug != f"{owner}/{name}"]
+    for name, key in (("_config.yml", r"^  baseurl: (\S+)"), ("pyproject.toml", r'^Book = "(\S+)"')):
+        found = re.findall(key, (root / name).read_text(encoding="utf-8"), re.MULTILINE)
+        wrong += [(name, "pages", value) for value in found or ["nothing"] if value != address.pages(url)]
+    for name, key in (
+        ("CITATION.cff", r'^repository-code: "(\S+)"'),
+        ("pyproject.toml", r'^Repository = "(\S+)"'),
+    ):
+        found = re.findall(key, (root / name).read_text(encoding="utf-8"), re.MULTILINE)
+        wrong += [(name, "repository", value) for value in found or ["nothing"] if value != url]
+    return wrong
+
+
+def test_address_is_the_same_everywhere():
+    assert disagreements(ROOT) == []
+
+
+def test_address_is_repeated_where_readers_need_it():
+    readme = read("README.md")
+    assert f"{URL}/actions" in readme
+    assert f"git clone {URL}" in readme
+    assert address.pages(URL) in readme
+
+
+@pytest.fixture
+def copy_of_project(tmp_path):
+    for path in address.files():
+        target = tmp_path / path.relative_to(ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
+    return tmp_path
+
+
+def test_address_can_be_changed_everywhere(copy_of_project):
+    new = "https://github.com/somebody/grow.nets"
+    assert address.change(new, copy_of_project)
+    assert address.repository(copy_of_project) == new
+    assert disagreements(copy_of_project) == []
+    old = re.compile(rf"{OWNER}/{NAME}(?![\w-])|{OWNER}\.github\.io")
+    left = [path.name for path in address.files(copy_of_project) if old.search(path.read_text(encoding="utf-8"))]
+    assert left == []
+    assert f'name = "{project()["name"]}"' in (copy_of_project / "pyproject.toml").read_text(encoding="utf-8")
+    address.change(URL, copy_of_project)
+    for path in address.files():
+        assert path.read_text(encoding="utf-8") == (copy_of_project / path.relative_to(ROOT)).read_text(
+            encoding="utf-8"
+        )
+
+
+def test_two_addresses_are_noticed(copy_of_project):
+    config = copy_of_project / "_config.yml"
+    config.write_text(config.read_text(encoding="utf-8").replace(URL, "https://github.com/somebody/else"))
+    assert {name for name, *_ in disagreements(copy_of_project)} >= {
+        "README.md",
+        "CITATION.cff",
+        "pyproject.toml",
+    }
+
+
+@pytest.mark.parametrize("url", ["github.com/a/b", "https://gitlab.com/a/b", "https://github.com/a", ""])
+def test_address_must_be_on_github(url):
+    with pytest.raises(ValueError, match="expected https://github"):
+        address.parts(url)
+
+
+# ------------------------------------------------------------------ versions and requirements
+
+
+def test_versions_agree():
+    version = project()["version"]
+    citation = yaml.safe_load(read("CITATION.cff"))
+    assert str(citation["version"]) == version
+    stated = re.search(r'^__version__ = "(.+)"', read("helpers/__init__.py"), re.MULTILINE)
+    assert stated is None or stated[1] == version
+
+
+def test_package_leaves_colab_its_versions():
+    for requirement in [*project()["dependencies"], *project()["optional-dependencies"]["chapters"]]:
+        assert not re.search(r"==|<|~=", requirement), requirement
+
+
+def test_requirements_name_what_the_book_needs():
+    names = {re.split(r"[<>=\[]", line)[0] for line in read("requirements.txt").splitlines() if line[:1].isalpha()}
+    assert names >= {"jupyter-book", "click", "tensorflow", "numpy", "matplotlib", "ipywidgets", "nbval"}
+    dependencies = {re.split(r"[<>=\[]", requirement)[0] for requirement in project()["dependencies"]}
+    assert dependencies <= names
+
+
+def test_lock_covers_the_requirements():
+    locked = dict(re.findall(r"^([\w.-]+)==([^\s;]+)", read("requirements.lock"), re.MULTILINE))
+    wanted = [re.split(r"[<>=\[]", line)[0] for line in read("requirements.txt").splitlines() if line[:1].isalpha()]
+    assert [name for name in wanted if name not in locked] == []
+    assert locked["jupyter-book"].startswith("1.")
+
+
+# ------------------------------------------------------------------ the README
+
+
+def test_readme_pictures_exist():
+    pictures = re.findall(r"!\[(.*?)\]\((\S+?)\)", read("README.md"))
+    local = [(text, target) for text, target in pictures if "://" not in target]
+    assert local, "the README opens with a picture of the book"
+    assert [target for text, target in local if not text or not (ROOT / target).is_file()] == []
+
+
+def test_readme_example_runs(capsys):
+    (example,) = re.findall(r"```python\n(.*?)```", read("README.md"), re.DOTALL)
+    exec(compile(example, "README.md", "exec"), {})
+    assert float(capsys.readouterr().out) < 1e-5
+
+
+# ------------------------------------------------------------------ what must not be in the files
+
+
+@functools.cache
+def tracked():
+    """Every text file of the project with its text: what git tracks or would track."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if run.returncode:
+        pytest.skip("not a git repository")
+    found = []
+    for path in sorted(ROOT / name for name in set(run.stdout.split("\0")) if name):
+        if path.is_file() and path.suffix not in {".png", ".webp"}:
+            found.append((path, path.read_text(encoding="utf-8")))
+    return found
+
+
+def test_no_registry_host_is_named():
+    hosts = [
+        "py" + "pi.org",
+        "python" + "hosted.org",
+        "registry.npm" + "js",
+        "--index-" + "url",
+        "--find-" + "links",
+    ]
+    allowed = {"Makefile"}  # tells uv not to write them
+    found = [
+        (path.name, host) for path, text in tracked() for host in hosts if host in text and path.name not in allowed
+    ]
+    assert found == []
+
+
+def test_no_path_of_a_machine_is_named():
+    pattern = re.compile(r"(?<![\w./-])/(?:home|root|Users|work)/\w|NET2NET_MNIST=/")
+    found = [(path.name, match[0]) for path, text in tracked() for match in pattern.finditer(text)]
+    assert [place for place in found if place[0] != Path(__file__).name] == []
+
+
+def test_shared_data_is_named_only_by_ci():
+    parent = ".." + "/shared"
+    assert {path.relative_to(ROOT).as_posix() for path, text in tracked() if parent in text} <= {".ci/run"}
+
+
+def test_no_file_is_large():
+    large = {path.name: path.stat().st_size for path, _ in tracked() if path.stat().st_size > 700_000}
+    assert large == {}
+
+
+def test_citation_file_is_complete():
+    citation = yaml.safe_load(read("CITATION.cff"))
+    assert {"cff-version", "message", "title", "authors", "version", "license", "repository-code"} <= set(citation)
+
+
+def test_workflows_ask_for_few_permissions():
+    for path in (ROOT / ".github" / "workflows").glob("*.yml"):
+        workflow = yaml.safe_load(path.read_text(encoding="utf-8"))
+        assert workflow["permissions"] == {"contents": "read"}, path.name
+        for used in re.findall(r"uses: (\S+)", path.read_text(encoding="utf-8")):
+            assert re.fullmatch(r"[\w.-]+/[\w.-]+@v\d+(\.\d+)*", used), f"{path.name}: {used}"
