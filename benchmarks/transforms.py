@@ -1,7 +1,8 @@
 """How long the transformations of arrays take, beside the least they could: copying the student's arrays.
 
-Run with `python benchmarks/transforms.py`. Float32, one thread. Each function and its floor, `array.copy()` of the arrays
-it returns (into fresh memory, as the function needs it too), are timed in turn in the same run; medians are printed.
+Run with `python benchmarks/transforms.py`. Float32, one thread. Each function and its floor, `array.copy()` of the
+arrays it returns (into fresh memory, as the function needs it too), are timed in turn in the same run; medians are
+printed.
 """
 
 import os

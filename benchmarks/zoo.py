@@ -40,7 +40,7 @@ def build(name, side=75):
             model = function(weights=None, input_shape=(side, side, 3), classes=10)
             break
         except ValueError as error:  # some want larger images, NASNetLarge its own size
-            if "larger than" not in str(error) and "at least" not in str(error) or side > 300:
+            if ("larger than" not in str(error) and "at least" not in str(error)) or side > 300:
                 raise
             side *= 2
     rng = np.random.default_rng(0)

@@ -6,7 +6,7 @@ position. What is left at the end is a set of independent groups. Each gets one 
 shares, and every weight in the model follows from these.
 
 The paper placed its mappings by hand and left a 'remapping inference algorithm' to later work (Chen et al. 2016,
-section 2.2); this is one.
+section 2.3); this is one.
 """
 
 import difflib
@@ -286,7 +286,8 @@ class Graph:
             raise Net2NetError(f"{argument}: the model has no layer {name!r}; near names: {', '.join(map(repr, near))}")
         if len(found) > 1:
             raise Net2NetError(
-                f"{argument}: {len(found)} layers are called {name!r}, in different nested models; give them names of their own"
+                f"{argument}: {len(found)} layers are called {name!r}, in different nested models; "
+                f"give them names of their own"
             )
         return found[0]
 
@@ -322,7 +323,8 @@ class Graph:
             sizes[units] = math.ceil(units.width * factor - 1e-9)
         if not sizes:
             raise Net2NetError(
-                f"widths: model {self.model.name!r} has no hidden layer to widen; its layers are tied to its inputs and "
+                f"widths: model {self.model.name!r} has no hidden layer to widen; its layers are tied "
+                f"to its inputs and "
                 "outputs"
             )
         return sizes
@@ -368,7 +370,8 @@ class Graph:
             now -= units.width * channels[units]
         if free and rest:
             raise Net2NetError(
-                f"widths: layer {name!r} cannot have {width} channels, because they come in runs that share one mapping; "
+                f"widths: layer {name!r} cannot have {width} channels, because they come in runs that "
+                f"share one mapping; "
                 f"the nearest width is {width - rest}"
             )
 
@@ -472,7 +475,7 @@ def channel_groups(model):
 
     References
     ----------
-    Chen et al. 2016, section 2.2, on models whose layers have more than one input or output.
+    Chen et al. 2016, section 2.3, on models whose layers have more than one input or output.
     """
     return ChannelGroups(group for group in read(model).groups.values() if group.layers)
 
@@ -488,7 +491,8 @@ def read(model):
         )
     if not type(model).__module__.startswith("keras."):
         raise Net2NetError(
-            f"model {model.name!r} ({type(model).__name__}): expected a Sequential or functional model itself; what a class "
+            f"model {model.name!r} ({type(model).__name__}): expected a Sequential or functional "
+            f"model itself; what a class "
             "derived from it adds would be lost. Pass keras.Model(model.inputs, model.outputs)"
         )
     if isinstance(model, keras.Sequential) and not model._functional:

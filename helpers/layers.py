@@ -238,7 +238,8 @@ def _bidirectional(layer, call):
     if not known or len(call.given) > 1 or len(call.out_shapes) > 1:
         return frozen(
             call,
-            f"layer {layer.name!r}: only a Bidirectional SimpleRNN, LSTM or GRU, equal both ways and without states, has a rule",
+            f"layer {layer.name!r}: only a Bidirectional SimpleRNN, LSTM or GRU, equal both ways and "
+            f"without states, has a rule",
         )
     there, back = (plan_call(each, call) for each in inner)
     settings = _nested(there, "layer") | _nested(back, "backward_layer")
@@ -463,13 +464,12 @@ def _reshape_operation(operation, call):
     return _reshaped(call, operation.name, ("newshape", len(operation.newshape) - 1))
 
 
-OPERATIONS = {
-    name: _unitwise_operation
-    for name in (
-        "Add Subtract Multiply Divide TrueDivide Maximum Minimum Negative Absolute Square Sqrt Exp Log Tanh Clip Cast "
-        "Relu Relu6 Sigmoid Silu HardSigmoid HardSilu Softplus Softsign Elu Selu LeakyRelu Gelu Identity StopGradient"
-    ).split()
-} | {name: _reduction for name in ("Mean", "Sum", "Max", "Min")}
+_UNITWISE = (
+    "Add Subtract Multiply Divide TrueDivide Maximum Minimum Negative Absolute Square Sqrt Exp Log Tanh Clip Cast Relu "
+    "Relu6 Sigmoid Silu HardSigmoid HardSilu Softplus Softsign Elu Selu LeakyRelu Gelu Identity StopGradient"
+)
+OPERATIONS = dict.fromkeys(_UNITWISE.split(), _unitwise_operation)
+OPERATIONS |= dict.fromkeys(("Mean", "Sum", "Max", "Min"), _reduction)
 OPERATIONS |= {"Concatenate": _concatenate, "Reshape": _reshape_operation}
 
 

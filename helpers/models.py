@@ -33,7 +33,7 @@ def net2wider_net(teacher, widths, *, init="net2wider", split="equal", noise=0.0
     init : {"net2wider", "randompad"}
         "net2wider" keeps the function. "randompad" is the baseline that does not: new units with random weights.
     split : {"equal", "random"}
-        How copies share outgoing weights; see `copy_shares`. Both are exact; only "random" lets copies part in training.
+        How copies share outgoing weights; see `copy_shares`. Both are exact; "random" lets copies part in training.
     noise : float
         Standard deviation of the relative noise on the incoming weights of copies. 0 keeps the function.
     seed : int, optional
@@ -60,7 +60,7 @@ def net2wider_net(teacher, widths, *, init="net2wider", split="equal", noise=0.0
 
     References
     ----------
-    Chen et al. 2016, section 2.2 and algorithm 1.
+    Chen et al. 2016, section 2.3 and algorithm 1.
     """
     _check_choice("init", init, ("net2wider", "randompad"))
     _check_choice("split", split, ("equal", "random"))
@@ -91,7 +91,8 @@ def net2wider_net(teacher, widths, *, init="net2wider", split="equal", noise=0.0
             array = _placed(array, axes_of.get(id(old_weight), ()), draws, init, noise, rng, new_weight)
             if array.shape != tuple(new_weight.shape):
                 raise Net2NetError(
-                    f"layer {old.name!r}: its rule gives weight {old_weight.name!r} the shape {array.shape}, the widened "
+                    f"layer {old.name!r}: its rule gives weight {old_weight.name!r} the shape "
+                    f"{array.shape}, the widened "
                     f"layer wants {tuple(new_weight.shape)}; leave it out of `widths`, or mend its rule"
                 )
             new_weight.assign(array)
@@ -126,8 +127,8 @@ def _placed(array, axes, draws, init, noise, rng, new_weight):
 def net2deeper_net(teacher, after=None, *, init="net2deeper", kernel_size=None, batch_norm=False, x=None, seed=None):
     """Build a deeper student that computes the same function.
 
-    Each named layer gets a new one of its kind behind it, called ``NAME_deeper``: an identity, with the same activation,
-    and trainable even where the named layer is frozen.
+    Each named layer gets a new one of its kind behind it, called ``NAME_deeper``: an identity with the same activation,
+    trainable even where the named layer is frozen.
     Where batch normalization or an activation stand as layers of their own behind the named layer, the new layer goes
     behind them and gets the same activation.
 
@@ -170,7 +171,7 @@ def net2deeper_net(teacher, after=None, *, init="net2deeper", kernel_size=None, 
 
     References
     ----------
-    Chen et al. 2016, section 2.3.
+    Chen et al. 2016, section 2.4.
     """
     _check_choice("init", init, ("net2deeper", "randominit"))
     if batch_norm and x is None:
@@ -273,7 +274,8 @@ def _block(graph, layer):
     if getattr(activation, "weights", None) or not _is_idempotent(activation):
         name = getattr(activation, "__name__", getattr(activation, "name", activation))
         return (
-            f"its activation {name!r} is not idempotent (applied twice, it gives other values than once), so an identity "
+            f"its activation {name!r} is not idempotent (applied twice, it gives other values than "
+            f"once), so an identity "
             "layer with it would change the function; relu, relu6 and linear are idempotent"
         )
     return _Block(layer, end, activation)
@@ -380,7 +382,8 @@ def _rebuilt(layer, settings=None):
     """A new layer from the settings of an old one, some of them replaced: {path in its config: value}."""
     if hasattr(layer, "load_assets"):
         raise Net2NetError(
-            f"layer {layer.name!r} ({type(layer).__name__}) keeps a table outside its weights, which cannot be carried over; "
+            f"layer {layer.name!r} ({type(layer).__name__}) keeps a table outside its weights, which "
+            f"cannot be carried over; "
             "apply it before the model"
         )
     try:
@@ -396,13 +399,14 @@ def _rebuilt(layer, settings=None):
         raise
     except Exception as error:  # the layer may be the user's, and fail in any way
         raise Net2NetError(
-            f"layer {layer.name!r} ({type(layer).__name__}) cannot be rebuilt from its settings: {error}. It needs a get_config "
+            f"layer {layer.name!r} ({type(layer).__name__}) cannot be rebuilt from its settings: "
+            f"{error}. It needs a get_config "
             "and from_config that agree; a Lambda is better written as a layer or as keras.ops"
         ) from error
 
 
 def _live(layer, config):
-    """The functions among a layer's settings, themselves: by their names alone, a user's own could not be found again."""
+    """The functions among a layer's settings, themselves: by its name alone, a user's own could not be found."""
     live = {key: getattr(layer, key, None) for key in config if key.endswith(_FUNCTIONS)}
     return {key: value for key, value in live.items() if callable(value)}
 
@@ -455,7 +459,8 @@ def _weight_pairs(old, new):
     old_weights, new_weights = getattr(old, "weights", []), getattr(new, "weights", [])
     if len(old_weights) != len(new_weights):
         raise Net2NetError(
-            f"layer {old.name!r} has {len(old_weights)} weights, but a new one with its settings has {len(new_weights)}; "
+            f"layer {old.name!r} has {len(old_weights)} weights, but a new one with its settings has "
+            f"{len(new_weights)}; "
             "weights that the settings do not tell of (LoRA, quantization) cannot be carried over"
         )
     return zip(old_weights, new_weights, strict=True)

@@ -57,7 +57,7 @@ def random_mapping(n, q, rng=None):
 
     References
     ----------
-    Chen et al. 2016, section 2.2.
+    Chen et al. 2016, section 2.3.
     """
     n, q = check_width("n", n, 1), check_width("q", q, 1)
     if q < n:
@@ -124,7 +124,7 @@ def replication_counts(mapping):
 
     References
     ----------
-    Chen et al. 2016, section 2.2: the denominator of U(i+1).
+    Chen et al. 2016, section 2.3: the denominator of U(i+1).
     """
     mapping = np.asarray(mapping)
     if mapping.ndim != 1 or mapping.size == 0 or not np.issubdtype(mapping.dtype, np.integer):
@@ -164,7 +164,7 @@ def copy_shares(mapping, split="equal", rng=None):
 
     References
     ----------
-    Chen et al. 2016, section 2.2, for "equal".
+    Chen et al. 2016, section 2.3, for "equal".
     """
     mapping = np.asarray(mapping)
     counts = replication_counts(mapping)
@@ -278,7 +278,7 @@ def wider2net_fc(w1, b1, w2, new_width, init="net2wider", *, mapping=None, split
 
     References
     ----------
-    Chen et al. 2016, section 2.2 and algorithm 1. "random" shares are not in the paper.
+    Chen et al. 2016, section 2.3 and algorithm 1. "random" shares are not in the paper.
     """
     w1, w2 = np.asarray(w1), np.asarray(w2)
     if w1.ndim != 2:
@@ -330,7 +330,7 @@ def wider2net_conv2d(w1, b1, w2, new_width, init="net2wider", *, mapping=None, s
 
     References
     ----------
-    Chen et al. 2016, section 2.2: channels take the part of units.
+    Chen et al. 2016, section 2.3: channels take the part of units.
     """
     w1, w2 = np.asarray(w1), np.asarray(w2)
     if w1.ndim < 3:
@@ -352,7 +352,9 @@ def wider2net_conv2d(w1, b1, w2, new_width, init="net2wider", *, mapping=None, s
 
 def _wider(w1, b1, w2, q, init, mapping, split, noise, rng):
     n = w1.shape[-1]
-    q = check_width("new_width", q, n + 1)
+    q = check_width("new_width", q, 1)
+    if q <= n:
+        raise Net2NetError(f"new_width: expected more than the {n} units that w1 {w1.shape} has, got {q}")
     if b1 is not None and np.shape(b1) != (n,):
         raise Net2NetError(f"b1: expected shape ({n},) for w1 {w1.shape}, or None, got {np.shape(b1)}")
     check_noise(noise)
@@ -410,7 +412,7 @@ def deeper2net_fc(width, dtype="float32"):
 
     References
     ----------
-    Chen et al. 2016, section 2.3.
+    Chen et al. 2016, section 2.4.
     """
     width = check_width("width", width, 1)
     return np.eye(width, dtype=dtype), np.zeros(width, dtype=dtype)
@@ -450,7 +452,7 @@ def deeper2net_conv2d(teacher_w, kernel_size=None):
 
     References
     ----------
-    Chen et al. 2016, section 2.3: "set the convolution kernels to be identity filters".
+    Chen et al. 2016, section 2.4: "set the convolution kernels to be identity filters".
     """
     teacher_w = np.asarray(teacher_w)
     if teacher_w.ndim < 3:

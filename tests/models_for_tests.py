@@ -245,7 +245,9 @@ class Builder:
 
     def operation(self, x):
         self.left -= 1
-        name = self.pick("relu", "tanh", "affine", "mean", "max", "vector", "reshape", "negative", "row", "swap", "slice")
+        name = self.pick(
+            "relu", "tanh", "affine", "mean", "max", "vector", "reshape", "negative", "row", "swap", "slice"
+        )
         self.code.append(f"operation {name} of {tuple(x.shape[1:])}")
         if name == "affine":
             return 1 - 2 * x
@@ -257,7 +259,9 @@ class Builder:
         if name == "row":
             return x + keras.ops.reshape(np.linspace(0.5, 1.5, x.shape[1]), (-1, *[1] * (len(x.shape) - 2)))
         if name == "reshape":
-            return keras.ops.reshape(x, (-1, *x.shape[1:-1], 1, x.shape[-1]) if len(x.shape) < 4 else (-1, *x.shape[1:]))
+            return keras.ops.reshape(
+                x, (-1, *x.shape[1:-1], 1, x.shape[-1]) if len(x.shape) < 4 else (-1, *x.shape[1:])
+            )
         if name == "swap":
             return keras.ops.swapaxes(x, 1, -1)
         if name == "slice":
@@ -286,7 +290,9 @@ class Builder:
         return y[0] if how["return_state"] else y
 
     def attend(self, x):
-        layer = kl.MultiHeadAttention(self.pick(1, 2), self.pick(1, 3), value_dim=self.pick(None, 2), use_bias=self.often())
+        layer = kl.MultiHeadAttention(
+            self.pick(1, 2), self.pick(1, 3), value_dim=self.pick(None, 2), use_bias=self.often()
+        )
         if self.pick(True, False):
             return self.call(layer, x, x)
         value, key = (self.call(kl.Dense(self.width()), x) for _ in "vk")
@@ -355,7 +361,13 @@ class Builder:
             "use_bias": self.often(),
             "activation": self.activation(),
         }
-        steps = {"strides": 2} if self.rarely() else {"dilation_rate": 2} if how["padding"] == "same" and self.rarely() else {}
+        steps = (
+            {"strides": 2}
+            if self.rarely()
+            else {"dilation_rate": 2}
+            if how["padding"] == "same" and self.rarely()
+            else {}
+        )
         kind = self.pick("", "", "", "grouped", "Transpose", "Depthwise", "Separable")
         if kind == "Depthwise" and rank < 3:
             return getattr(kl, f"DepthwiseConv{rank}D")(depth_multiplier=self.pick(1, 2), **how, **steps)
@@ -370,15 +382,19 @@ class Builder:
 
     def spatial(self, x):
         rank = len(x.shape) - 2
-        makers = [getattr(kl, f"ZeroPadding{rank}D")(1), getattr(kl, f"SpatialDropout{rank}D")(0.3), kl.Permute(
-            (*range(rank, 0, -1), rank + 1) if self.often() else tuple(range(rank + 1, 0, -1))
-        )]
+        makers = [
+            getattr(kl, f"ZeroPadding{rank}D")(1),
+            getattr(kl, f"SpatialDropout{rank}D")(0.3),
+            kl.Permute((*range(rank, 0, -1), rank + 1) if self.often() else tuple(range(rank + 1, 0, -1))),
+        ]
         if max(x.shape[1:-1]) < 8:
             makers.append(getattr(kl, f"UpSampling{rank}D")(2))
         if min(x.shape[1:-1]) > 2:
             makers += [getattr(kl, f"{kind}Pooling{rank}D")(2) for kind in ("Max", "Average")]
             makers.append(getattr(kl, f"Cropping{rank}D")(1))
-        makers += [getattr(kl, f"Global{kind}Pooling{rank}D")(keepdims=self.pick(True, False)) for kind in ("Max", "Average")]
+        makers += [
+            getattr(kl, f"Global{kind}Pooling{rank}D")(keepdims=self.pick(True, False)) for kind in ("Max", "Average")
+        ]
         return self.pick(*makers)
 
     def recurrent(self, x):

@@ -86,9 +86,15 @@ def test_ties_that_must_be_found():
 
 def test_a_chain():
     model = keras.Sequential(
-        [keras.Input((8, 8, 1)), kl.Conv2D(4, 3, name="conv"), kl.BatchNormalization(), kl.Flatten(), kl.Dense(6, name="hidden"),
-         kl.Dense(3, name="end")]
-    )  # fmt: skip
+        [
+            keras.Input((8, 8, 1)),
+            kl.Conv2D(4, 3, name="conv"),
+            kl.BatchNormalization(),
+            kl.Flatten(),
+            kl.Dense(6, name="hidden"),
+            kl.Dense(3, name="end"),
+        ]
+    )
     assert groups(model) == [(4, ["conv"], [], False), (6, ["hidden"], [], False), (3, ["end"], [], True)]
 
 
@@ -223,7 +229,8 @@ def test_widths_that_a_run_does_not_allow():
     student = net2wider_net(model, {"depthwise": 18}, seed=0)
     assert student.get_layer("narrow").filters == 6
     with pytest.raises(
-        Net2NetError, match="layer 'depthwise' cannot have 16 channels, because they come in runs .* nearest width is 15"
+        Net2NetError,
+        match="layer 'depthwise' cannot have 16 channels, because they come in runs .* nearest width is 15",
     ):
         net2wider_net(model, {"depthwise": 16})
 
@@ -277,7 +284,12 @@ def test_unknown_sides():
     image = keras.Input((None, None, 3))
     h = kl.GlobalMaxPooling2D()(kl.Conv2D(4, 3)(image))
     model = randomize(keras.Model(image, kl.Dense(2)(h)))
-    assert relative_gap(model, net2wider_net(model, 1.5, seed=0), np.ones((2, 9, 8, 3)) * np.arange(2)[:, None, None, None]) <= 1e-5
+    assert (
+        relative_gap(
+            model, net2wider_net(model, 1.5, seed=0), np.ones((2, 9, 8, 3)) * np.arange(2)[:, None, None, None]
+        )
+        <= 1e-5
+    )
 
 
 def test_constants_beside_tensors(float64):

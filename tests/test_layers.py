@@ -89,13 +89,6 @@ def nested_shared(x):
     return inner(inner(x))
 
 
-def nested_by_name(x):
-    # The inner model takes a list, is called by names, and names sort the other way round.
-    left, right = keras.Input((4,), name="z"), keras.Input((4,), name="a")
-    inner = keras.Model([left, right], kl.Concatenate()([ops.relu(left), ops.tanh(kl.Dense(4)(right))]))
-    return inner({"a": kl.Dense(4)(x), "z": kl.Dense(4)(x)})
-
-
 def siamese(x):
     tower = keras.Sequential([kl.Dense(4, activation="relu"), kl.Dense(4)])
     return kl.Subtract()([tower(x), tower(kl.Rescaling(-1.0)(x))])
@@ -158,7 +151,7 @@ KINDS = {
     "prelu_one": (VECTOR, kl.PReLU(shared_axes=[1])),
     "softmax_over_positions": (SEQUENCE, kl.Softmax(axis=1)),
     "dropout": (VECTOR, kl.Dropout(0.5)),
-    "dropout_noise_shape": (SEQUENCE, kl.Dropout(0.5, noise_shape=(None, 1, 4))),
+    "dropout_noise_shape": (SEQUENCE, kl.Dropout(0.5, noise_shape=(None, 1, None))),
     "spatial_dropout1d": (SEQUENCE, kl.SpatialDropout1D(0.5)),
     "spatial_dropout2d": (IMAGE, kl.SpatialDropout2D(0.5)),
     "spatial_dropout3d": (VOLUME, kl.SpatialDropout3D(0.5)),
@@ -249,12 +242,12 @@ KINDS = {
     "nested_twice": (VECTOR, nested_twice),
     "nested_sequential": (VECTOR, nested_sequential),
     "nested_shared": (VECTOR, nested_shared),
-    "nested_by_name": (VECTOR, nested_by_name),
     "transformer_block": (SEQUENCE, transformer_block),
 }
 if hasattr(kl, "RMSNormalization"):
     KINDS["rms_norm"] = (SEQUENCE, kl.RMSNormalization())
 
+FLOAT32 = ("max_pooling3d", "average_pooling3d")  # TensorFlow has no float64 for these
 RANDOM = ("dropout", "noise")  # in training these draw, so outputs differ from call to call
 
 
@@ -269,7 +262,7 @@ def make(shape, between, seed=0):
     h = quietly(between, first(x))
     if len(h.shape) > 2:
         h = quietly(kl.Flatten(), h)
-    h = kl.Dense(5, activation="tanh")(h)
+    h = kl.Dense(6, activation="relu")(h)  # can always be followed
     return randomize(keras.Model(x, kl.Dense(3, name="end")(h)), seed)
 
 
@@ -280,13 +273,20 @@ def anew(config):
     return [anew(value) for value in config] if isinstance(config, list) else config
 
 
+@pytest.fixture
+def exact(name):
+    """How exact a kind must be, while the test builds in the dtype that can tell."""
+    with dtype("float32" if name in FLOAT32 else "float64"):
+        yield EXACT["float32" if name in FLOAT32 else "float64"]
+
+
 @pytest.mark.parametrize("name", KINDS)
-def test_wider(name):
+def test_wider(name, exact):
     teacher = make(*KINDS[name])
     x = example_inputs(teacher)
     for split in ("equal", "random"):
         student = net2wider_net(teacher, 2, split=split, seed=1)
-        assert relative_gap(teacher, student, x) <= EXACT["float64"]
+        assert relative_gap(teacher, student, x) <= exact
     assert student.count_params() > teacher.count_params()
     # All layers that can be widened are, and names stay.
     assert [layer.name for layer in student.layers[1:]] == [layer.name for layer in teacher.layers[1:]]
@@ -294,13 +294,13 @@ def test_wider(name):
     assert [g.layers for g in after] == [g.layers for g in before]
     assert all(new.width == old.width * (1 if old.fixed else 2) for old, new in zip(before, after, strict=True))
     if not any(word in name for word in RANDOM):
-        # In training the batch's own statistics are used, and moved ones are kept: the function must stay after that too.
-        assert relative_gap(teacher, student, x, training=True) <= EXACT["float64"]
-        assert relative_gap(teacher, student, x) <= EXACT["float64"]
+        # In training the batch's own statistics are used, and moved ones kept: the function must stay after that too.
+        assert relative_gap(teacher, student, x, training=True) <= exact
+        assert relative_gap(teacher, student, x) <= exact
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_wider_unevenly(name):
+def test_wider_unevenly(name, exact):
     """Widths that are no multiples: counts of copies then differ, within a layer and between layers."""
     teacher = make(*KINDS[name], seed=1)
     groups = [g for g in channel_groups(teacher) if not g.fixed]
@@ -313,7 +313,7 @@ def test_wider_unevenly(name):
             assert any(word in str(error) for word in ("equally many copies", "runs that share")), error
             continue
         tried += 1
-        assert relative_gap(teacher, student) <= EXACT["float64"], widths
+        assert relative_gap(teacher, student) <= exact, widths
     assert tried or any(word in name for word in ("norm", "transformer")), "nothing was widened"
 
 
@@ -323,16 +323,16 @@ def teacher_width(model, name):
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_deeper(name):
+def test_deeper(name, exact):
     teacher = make(*KINDS[name])
     x = example_inputs(teacher)
     student = net2deeper_net(teacher)
-    assert relative_gap(teacher, student, x) <= EXACT["float64"]
+    assert relative_gap(teacher, student, x) <= exact
     assert student.count_params() > teacher.count_params()
     if not any(word in name for word in RANDOM):
-        assert relative_gap(teacher, student, x, training=True) <= EXACT["float64"]
+        assert relative_gap(teacher, student, x, training=True) <= exact
     wide = net2wider_net(student, 2, seed=0)
-    assert relative_gap(teacher, wide, x) <= EXACT["float64"]
+    assert relative_gap(teacher, wide, x) <= exact
 
 
 @pytest.mark.parametrize("name", ["conv2d", "batch_norm_image", "lstm", "transformer_block", "separable2d"])
@@ -396,7 +396,7 @@ def test_several_inputs_and_outputs():
         for student in (net2wider_net(teacher, 1.5, seed=0), net2deeper_net(teacher)):
             assert relative_gap(teacher, student, x) <= EXACT["float64"]
             assert student.output_names == teacher.output_names
-            assert student.input_names == teacher.input_names
+            assert [x.name for x in student.inputs] == [x.name for x in teacher.inputs]
 
 
 # What cannot be exact is refused, and says why
@@ -433,20 +433,41 @@ class Scale(kl.Layer):
         return x * self.scale
 
 
+def nested_by_name(x):
+    # The inner model takes a list, is called by names, and names sort the other way round.
+    left, right = keras.Input((4,), name="z"), keras.Input((4,), name="a")
+    inner = keras.Model([left, right], kl.Concatenate()([ops.relu(left), ops.tanh(kl.Dense(4)(right))]))
+    return inner({"a": kl.Dense(4)(x), "z": kl.Dense(4)(x)})
+
+
 REFUSED = {
+    "nested_by_name": (nested_by_name, VECTOR, "model '.*' has a list of inputs but is called with a dict; call it with a list"),
+    "noise_shape": (kl.Dropout(0.5, noise_shape=(None, 1, 4)), SEQUENCE, "names the number of channels in its noise_shape"),
     "softmax_layer": (kl.Softmax(), VECTOR, "layer 'softmax.*': softmax over channels mixes them"),
-    "softmax_activation": (kl.Activation("softmax"), VECTOR, "layer 'activation.*': its activation 'softmax' mixes channels"),
+    "softmax_activation": (
+        kl.Activation("softmax"),
+        VECTOR,
+        "layer 'activation.*': its activation 'softmax' mixes channels",
+    ),
     "softmax_dense": (dense(activation="softmax"), VECTOR, "layer 'dense.*': its activation 'softmax' mixes channels"),
     "softmax_conv": (conv(activation="softmax"), IMAGE, "layer 'conv2d.*': its activation 'softmax' mixes channels"),
     "log_softmax": (dense(activation="log_softmax"), VECTOR, "its activation 'log_softmax' mixes channels"),
     "softmax_gate": (kl.LSTM(3, recurrent_activation="softmax"), SEQUENCE, "its recurrent_activation 'softmax' mixes"),
     "unit_norm": (kl.UnitNormalization(), VECTOR, r"layer 'unit_normalization.*' \(UnitNormalization\) has no rule"),
     "layer_norm_positions": (kl.LayerNormalization(axis=1), SEQUENCE, r"normalizes axes \[1\] without the channels"),
-    "batch_norm_positions": (kl.BatchNormalization(axis=1), SEQUENCE, "normalizes axis 1, not the channels, which come last"),
+    "batch_norm_positions": (
+        kl.BatchNormalization(axis=1),
+        SEQUENCE,
+        "normalizes axis 1, not the channels, which come last",
+    ),
     "group_norm_positions": (kl.GroupNormalization(2, axis=1), SEQUENCE, "normalizes axis 1, not the channels"),
     "permute": (kl.Permute((2, 1)), SEQUENCE, "layer 'permute.*' moves the channels from the last axis"),
     "reshape_across": (kl.Reshape((8, 3)), SEQUENCE, r"'reshape.*' reshapes \(None, 6, 4\) to \(None, 8, 3\) across"),
-    "rescaling": (kl.Rescaling([1.0, 2.0, 3.0, 4.0]), VECTOR, "layer 'rescaling.*' has a scale or offset for each channel"),
+    "rescaling": (
+        kl.Rescaling([1.0, 2.0, 3.0, 4.0]),
+        VECTOR,
+        "layer 'rescaling.*' has a scale or offset for each channel",
+    ),
     "no_rule": (Scale(), VECTOR, r"layer 'scale.*' \(Scale\) has no rule; see helpers.layers.register_rule"),
     "derived": (Reversed(4), VECTOR, r"layer 'reversed.*' \(Reversed\) has no rule"),
     "convlstm": (kl.ConvLSTM2D(3, 2), CLIP, r"\(ConvLSTM2D\) has no rule"),
@@ -454,14 +475,18 @@ REFUSED = {
     "states_of_bidirectional": (
         lambda x: kl.Bidirectional(kl.GRU(3))(x, initial_state=[dense(3)(kl.GlobalMaxPooling1D()(x)) for _ in "ab"]),
         SEQUENCE,
-        "only a Bidirectional SimpleRNN, LSTM or GRU without states has a rule",
+        "only a Bidirectional SimpleRNN, LSTM or GRU, equal both ways and without states, has a rule",
     ),
     "output_shape": (
         lambda x: kl.MultiHeadAttention(2, 3, output_shape=4)(x, x) + dense()(x),
         SEQUENCE,
         "fixes its output_shape; build it without one",
     ),
-    "channel_constant": (lambda x: x * np.arange(1.0, 5), VECTOR, "'multiply.*' takes a constant with an entry for each"),
+    "channel_constant": (
+        lambda x: x * np.arange(1.0, 5),
+        VECTOR,
+        "'multiply.*' takes a constant with an entry for each",
+    ),
     "channel_mean": (lambda x: ops.mean(x, axis=-1, keepdims=True), VECTOR, "'mean.*' reduces the channels to one"),
     "channel_sum_axis_none": (lambda x: x / ops.sum(x, axis=(1, 2), keepdims=True), SEQUENCE, "reduces the channels"),
     "operation": (lambda x: ops.flip(x, axis=-1), VECTOR, r"the operation Flip \('flip.*'\) has no rule for channels"),
@@ -480,19 +505,23 @@ def test_refused(name):
     assert "name the ones to widen instead" in said
 
 
-def test_lambda_is_refused_and_does_not_disturb_elsewhere():
-    said = refused(lambda x: kl.Lambda(lambda t: t[..., ::-1], name="flip")(x))
-    assert "layer 'flip' (Lambda) has no rule" in said
+def test_lambda_is_refused():
+    teacher = make(VECTOR, lambda x: kl.Lambda(lambda t: t[..., ::-1], name="flip")(x))
+    with pytest.raises(Net2NetError, match=r"layer 'flip' \(Lambda\)"):
+        net2wider_net(teacher, 2)
 
 
 @pytest.mark.parametrize("width", [4 + 2, 4 * 2 + 1])
 @pytest.mark.parametrize(
-    ("norm", "shape"), [(kl.LayerNormalization(), VECTOR), (kl.GroupNormalization(2), IMAGE), (kl.GroupNormalization(1), IMAGE)]
+    ("norm", "shape"),
+    [(kl.LayerNormalization(), VECTOR), (kl.GroupNormalization(2), IMAGE), (kl.GroupNormalization(1), IMAGE)],
 )
 def test_unequal_copies_are_refused_where_statistics_need_equal_ones(norm, shape, width):
     teacher = make(shape, norm)
     first = teacher.layers[1].name
-    with pytest.raises(Net2NetError, match="gets equally many copies; got 4 channels widened to .*; use a whole factor"):
+    with pytest.raises(
+        Net2NetError, match="gets equally many copies; got 4 channels widened to .*; use a whole factor"
+    ):
         net2wider_net(teacher, {first: width})
     with pytest.raises(Net2NetError, match="equally many copies"):
         net2wider_net(teacher, 1.5)
@@ -503,7 +532,9 @@ def test_channels_first_is_refused():
     x = keras.Input((2, 6, 6))
     h = kl.Flatten(data_format="channels_first")(kl.Conv2D(4, 3, data_format="channels_first", name="first")(x))
     teacher = keras.Model(x, kl.Dense(3)(kl.Dense(5, name="hidden")(h)))
-    with pytest.raises(Net2NetError, match="layer 'first' has its channels first; build it with data_format='channels_last'"):
+    with pytest.raises(
+        Net2NetError, match="layer 'first' has its channels first; build it with data_format='channels_last'"
+    ):
         net2wider_net(teacher, {"first": 8})
     with pytest.raises(Net2NetError, match="channels first|channels_last"):
         net2deeper_net(teacher, "first")
@@ -564,14 +595,18 @@ def test_a_wrong_rule_is_found_out():
 
     try:
         teacher = make(VECTOR, Scale())
-        with pytest.raises(Net2NetError, match=r"the rule of layer 'scale.*' gives rows of \[8\] channels, the layer \[4\]"):
+        with pytest.raises(
+            Net2NetError, match=r"the rule of layer 'scale.*' gives rows of \[8\] channels, the layer \[4\]"
+        ):
             net2wider_net(teacher, 2)
 
         @rules.register_rule(Scale)
         def forgets_the_weight(layer, call):
             return rules.Plan(call.x)
 
-        with pytest.raises(Net2NetError, match=r"layer 'scale.*': its rule gives weight 'scale' the shape \(4,\), .* \(8,\)"):
+        with pytest.raises(
+            Net2NetError, match=r"layer 'scale.*': its rule gives weight 'scale' the shape \(4,\), .* \(8,\)"
+        ):
             net2wider_net(teacher, 2)
     finally:
         del rules.RULES[Scale]

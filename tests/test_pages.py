@@ -136,6 +136,7 @@ class Visit:
 
     def __init__(self, browser, base, name, width=1280, scheme="light"):
         self.context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+        self.context.set_default_timeout(120_000)  # milliseconds; a busy machine is no fault of the page
         self.base, self.errors, self.foreign = base, [], []
         self.context.route("**/*", self._judge)
         self.page = self.context.new_page()

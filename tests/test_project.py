@@ -4,6 +4,7 @@ import functools
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -168,6 +169,12 @@ def tracked():
         if path.is_file() and path.suffix not in {".png", ".webp"}:
             found.append((path, path.read_text(encoding="utf-8")))
     return found
+
+
+@pytest.mark.parametrize("command", [("check",), ("format", "--check")], ids=" ".join)
+def test_code_is_tidy(command):
+    run = subprocess.run([sys.executable, "-m", "ruff", *command, "."], cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 0, f"run `make tidy`\n{run.stdout[-3000:]}"
 
 
 def test_no_registry_host_is_named():

@@ -6,7 +6,6 @@ NET2NET_GRAPHS sets how many; 10,000 take about an hour and a half.
 import os
 from collections import Counter
 
-import keras
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, note, settings

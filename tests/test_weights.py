@@ -384,57 +384,100 @@ def test_no_warning_otherwise():
 W1, B1, W2 = np.ones((4, 3)), np.ones(3), np.ones((3, 2))
 K1, K2 = np.ones((3, 3, 1, 4)), np.ones((3, 3, 4, 2))
 ERRORS = {
-    "width_equal": (lambda: w.wider2net_fc(W1, B1, W2, 3), "new_width: expected at least 4, got 3"),
-    "width_smaller": (lambda: w.wider2net_fc(W1, B1, W2, 2), "new_width: expected at least 4, got 2"),
+    "width_equal": (
+        lambda: w.wider2net_fc(W1, B1, W2, 3),
+        "new_width: expected more than the 3 units that w1 .* has, got 3",
+    ),
+    "width_smaller": (
+        lambda: w.wider2net_fc(W1, B1, W2, 2),
+        "new_width: expected more than the 3 units that w1 .* has, got 2",
+    ),
     "width_float": (lambda: w.wider2net_fc(W1, B1, W2, 6.0), "new_width: expected an integer, got 6.0; round it"),
     "width_text": (lambda: w.wider2net_fc(W1, B1, W2, "6"), "new_width: expected an integer, got '6'"),
     "init": (lambda: w.wider2net_fc(W1, B1, W2, 6, "zeros"), "init: expected 'net2wider' or 'randompad', got 'zeros'"),
     "split": (lambda: w.wider2net_fc(W1, B1, W2, 6, split="half"), "split: expected 'equal' or 'random', got 'half'"),
-    "noise": (lambda: w.wider2net_fc(W1, B1, W2, 6, noise=-0.1), "noise: expected a standard deviation of 0 or more, got"),
+    "noise": (
+        lambda: w.wider2net_fc(W1, B1, W2, 6, noise=-0.1),
+        "noise: expected a standard deviation of 0 or more, got",
+    ),
     "noise_nan": (lambda: w.wider2net_fc(W1, B1, W2, 6, noise=np.nan), "noise: expected a standard deviation"),
     "noise_inf": (lambda: w.wider2net_fc(W1, B1, W2, 6, noise=np.inf), "noise: expected a standard deviation"),
-    "w1_rank": (lambda: w.wider2net_fc(K1, B1, W2, 6), r"w1: expected a dense kernel .* got \(3, 3, 1, 4\); see wider2net_conv2d"),
-    "w1_vector": (lambda: w.wider2net_fc(B1, B1, W2, 6), r"w1: expected a dense kernel of shape \(in, out\), got \(3,\)"),
+    "w1_rank": (
+        lambda: w.wider2net_fc(K1, B1, W2, 6),
+        r"w1: expected a dense kernel .* got \(3, 3, 1, 4\); see wider2net_conv2d",
+    ),
+    "w1_vector": (
+        lambda: w.wider2net_fc(B1, B1, W2, 6),
+        r"w1: expected a dense kernel of shape \(in, out\), got \(3,\)",
+    ),
     "w2_rows": (
         lambda: w.wider2net_fc(W1, B1, np.ones((5, 2)), 6),
         r"w2: expected a dense kernel of shape \(3, out\) behind w1 \(4, 3\), got \(5, 2\)",
     ),
     "w2_rank": (lambda: w.wider2net_fc(W1, B1, K2, 6), r"w2: expected a dense kernel .* got \(3, 3, 4, 2\)"),
-    "b1": (lambda: w.wider2net_fc(W1, np.ones(4), W2, 6), r"b1: expected shape \(3,\) for w1 \(4, 3\), or None, got \(4,\)"),
-    "conv_w1": (lambda: w.wider2net_conv2d(W1, B1, W2, 6), r"w1: expected a convolution kernel .* got \(4, 3\); see wider2net_fc"),
+    "b1": (
+        lambda: w.wider2net_fc(W1, np.ones(4), W2, 6),
+        r"b1: expected shape \(3,\) for w1 \(4, 3\), or None, got \(4,\)",
+    ),
+    "conv_w1": (
+        lambda: w.wider2net_conv2d(W1, B1, W2, 6),
+        r"w1: expected a convolution kernel .* got \(4, 3\); see wider2net_fc",
+    ),
     "conv_w2": (
         lambda: w.wider2net_conv2d(K1, None, np.ones((3, 3, 5, 2)), 6),
-        r"w2: expected a kernel of shape \(..., 4, out\), or \(positions \* 4, out\) .* after w1 \(3, 3, 1, 4\), got \(3, 3, 5, 2\)",
+        r"w2: expected a kernel of shape \(..., 4, out\), or \(positions \* 4, out\) .* after w1 \(3, "
+        r"3, 1, 4\), got \(3, 3, 5, 2\)",
     ),
     "conv_flatten": (lambda: w.wider2net_conv2d(K1, None, np.ones((10, 2)), 6), r"w2: expected .* got \(10, 2\)"),
     "conv_w2_vector": (lambda: w.wider2net_conv2d(K1, None, np.ones(8), 6), r"w2: expected .* got \(8,\)"),
-    "conv_width": (lambda: w.wider2net_conv2d(K1, None, K2, 4), "new_width: expected at least 5, got 4"),
+    "conv_width": (
+        lambda: w.wider2net_conv2d(K1, None, K2, 4),
+        "new_width: expected more than the 4 units that w1 .* has, got 4",
+    ),
     "mapping_start": (
         lambda: w.wider2net_fc(W1, B1, W2, 4, mapping=[1, 0, 2, 2]),
         r"mapping: expected it to begin with 0..2, got \[1 0 2\]",
     ),
-    "mapping_high": (lambda: w.wider2net_fc(W1, B1, W2, 4, mapping=[0, 1, 2, 3]), "mapping: expected values from 0 to 2"),
-    "mapping_low": (lambda: w.wider2net_fc(W1, B1, W2, 4, mapping=[0, 1, 2, -1]), "mapping: expected values from 0 to 2"),
+    "mapping_high": (
+        lambda: w.wider2net_fc(W1, B1, W2, 4, mapping=[0, 1, 2, 3]),
+        "mapping: expected values from 0 to 2",
+    ),
+    "mapping_low": (
+        lambda: w.wider2net_fc(W1, B1, W2, 4, mapping=[0, 1, 2, -1]),
+        "mapping: expected values from 0 to 2",
+    ),
     "mapping_length": (
         lambda: w.wider2net_fc(W1, B1, W2, 4, mapping=[0, 1, 2]),
         r"mapping: expected 4 integers, one for each student unit, got shape \(3,\)",
     ),
-    "mapping_float": (lambda: w.wider2net_fc(W1, B1, W2, 4, mapping=[0, 1, 2, 0.0]), "mapping: expected 4 integers, .* of float64"),
+    "mapping_float": (
+        lambda: w.wider2net_fc(W1, B1, W2, 4, mapping=[0, 1, 2, 0.0]),
+        "mapping: expected 4 integers, .* of float64",
+    ),
     "random_n": (lambda: w.random_mapping(0, 3), "n: expected at least 1, got 0"),
     "random_q": (lambda: w.random_mapping(4, 3), "q: expected a width of at least n = 4, got 3"),
     "random_float": (lambda: w.random_mapping(2, 3.5), "q: expected an integer, got 3.5"),
     "balanced": (lambda: w.balanced_mapping(4, 6), "q: expected a multiple of n = 4, .*, got 6"),
     "balanced_zero": (lambda: w.balanced_mapping(4, 0), "q: expected at least 1, got 0"),
-    "counts_gap": (lambda: w.replication_counts([0, 2]), r"mapping: expected every unit from 0 to 2 at least once, got \[0 2\]"),
+    "counts_gap": (
+        lambda: w.replication_counts([0, 2]),
+        r"mapping: expected every unit from 0 to 2 at least once, got \[0 2\]",
+    ),
     "counts_negative": (lambda: w.replication_counts([0, -1]), "mapping: expected every unit from 0"),
     "counts_empty": (lambda: w.replication_counts([]), r"mapping: expected a row of integers, got shape \(0,\)"),
     "counts_float": (lambda: w.replication_counts([0.0, 1.0]), "mapping: expected a row of integers, .* of float64"),
-    "counts_table": (lambda: w.replication_counts([[0, 1]]), r"mapping: expected a row of integers, got shape \(1, 2\)"),
+    "counts_table": (
+        lambda: w.replication_counts([[0, 1]]),
+        r"mapping: expected a row of integers, got shape \(1, 2\)",
+    ),
     "shares_split": (lambda: w.copy_shares([0, 0], None), "split: expected 'equal' or 'random', got None"),
     "shares_mapping": (lambda: w.copy_shares([1, 1]), "mapping: expected every unit from 0 to 1"),
     "fc_width": (lambda: w.deeper2net_fc(0), "width: expected at least 1, got 0"),
     "fc_float": (lambda: w.deeper2net_fc(2.5), "width: expected an integer, got 2.5"),
-    "deeper_dense": (lambda: w.deeper2net_conv2d(W1), r"teacher_w: expected a convolution kernel .* got \(4, 3\); see deeper2net_fc"),
+    "deeper_dense": (
+        lambda: w.deeper2net_conv2d(W1),
+        r"teacher_w: expected a convolution kernel .* got \(4, 3\); see deeper2net_fc",
+    ),
     "deeper_sides": (
         lambda: w.deeper2net_conv2d(K1, (3, 3, 3)),
         r"kernel_size: expected one integer or 2 for a teacher kernel \(3, 3, 1, 4\), got \(3, 3, 3\)",
