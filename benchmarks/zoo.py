@@ -45,7 +45,9 @@ def build(name, side=75):
             side *= 2
     rng = np.random.default_rng(0)
     for variable in model.weights:
-        array = rng.normal(size=variable.shape) / np.sqrt(max(1, np.prod(variable.shape[:-1])))
+        # A depthwise kernel, of one output for each channel, sees that channel alone.
+        seen = variable.shape[: -2 if len(variable.shape) == 4 and variable.shape[-1] == 1 else -1]
+        array = rng.normal(size=variable.shape) * np.sqrt(2 / max(1, np.prod(seen)))
         if "variance" in variable.name or "gamma" in variable.name:
             array = rng.uniform(0.5, 1.5, size=variable.shape)
         variable.assign(array)
@@ -79,7 +81,12 @@ def measure(name):
     except Net2NetError as error:
         return f"{teacher.count_params():>12,}  refused: {error}"
     x = np.random.default_rng(1).normal(size=(2, *teacher.input_shape[1:]))
-    largest = np.abs(keras.ops.convert_to_numpy(teacher(x))).max()
+    outputs = keras.ops.convert_to_numpy(teacher(x))
+    largest = np.abs(outputs).max()
+    if np.ptp(outputs, axis=0).max() < 1e-3 * largest:
+        return (
+            f"{teacher.count_params():>12,}  not measured: with these weights its outputs do not depend on its inputs"
+        )
     gap = function_gap(teacher, student, x) / largest
     clone = floor(student)
     times = [

@@ -214,13 +214,16 @@ class Graph:
         layer, rows = node.operation, self.rows
         self.calls[layer] += 1
         if is_graph(layer):
-            given = node.arguments.args[0] if node.arguments.args else None
-            inputs = node.input_tensors
+            given = node.arguments.args[0] if node.arguments.args else node.arguments.kwargs["inputs"]
+            inputs = keras.tree.flatten(given)
             if isinstance(given, dict) and not isinstance(layer.input, dict):
                 # Keras pairs them by name in a call, but by order when it works out shapes: they must not come apart.
                 inputs = [given[x.name] for x in layer.inputs]
                 reason = f"model {layer.name!r} has a list of inputs but is called with a dict; call it with a list"
                 self.pins += [(rows[id(x)], reason, False) for x in inputs]
+            entered = {id(x) for x in inputs}
+            masks = [x for x in node.input_tensors if id(x) not in entered]
+            self.pins += [(rows[id(x)], f"it enters model {layer.name!r} as a mask", False) for x in masks]
             outs = self._walk(layer, [rows[id(x)] for x in inputs])
             plan = rules.Plan(outs)
             makers = [self.makers.get(id(x)) for x in layer.outputs]

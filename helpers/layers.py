@@ -117,12 +117,18 @@ def frozen(call, reason):
     return Plan(outs)
 
 
+def probe(function):
+    """The same function, to be called on numbers: a layer's copy, since a call would build the layer itself."""
+    return type(function).from_config(function.get_config()) if isinstance(function, keras.layers.Layer) else function
+
+
 @lru_cache(maxsize=256)
 def is_unitwise(function):
     """Ask an activation on numbers whether each unit's value depends on that unit alone; softmax, say, fails."""
     v = np.random.default_rng(0).normal(scale=3, size=(5, 8)).astype("float32")
     mapping = np.array([0, 1, 2, 3, 4, 5, 6, 7, 0, 0, 3])
     try:
+        function = probe(function)
         narrow, wide = (
             keras.ops.convert_to_numpy(function(keras.ops.convert_to_tensor(a))) for a in (v, v[:, mapping])
         )
@@ -235,7 +241,7 @@ def _recurrent(layer, call):
 def _bidirectional(layer, call):
     inner = (layer.forward_layer, layer.backward_layer)
     known = all(RULES.get(type(each)) is _recurrent for each in inner) and inner[0].units == inner[1].units
-    if not known or len(call.given) > 1 or len(call.out_shapes) > 1:
+    if not known or call.named("initial_state") or len(call.out_shapes) > 1:
         return frozen(
             call,
             f"layer {layer.name!r}: only a Bidirectional SimpleRNN, LSTM or GRU, equal both ways and "
@@ -371,7 +377,7 @@ def _is_last(axis, call):
 @_rule("Flatten")
 def _flatten(layer, call):
     positions = call.shapes[0][1:-1]
-    if None in positions:
+    if None in positions or len(call.shapes[0]) < 2:
         return frozen(call, f"layer {layer.name!r} flattens an axis of unknown length")
     return Plan(call.x * prod(positions))
 
@@ -448,7 +454,8 @@ _APPLICATIONS = {
 
 def _unitwise_operation(operation, call):
     for constant in call.constants:
-        if np.ndim(constant) and np.shape(constant)[-1] != 1:
+        # TensorFlow's addition takes any vector as long as there are channels for a bias, whichever way it lies.
+        if np.size(constant) > 1 and (np.shape(constant)[-1] != 1 or type(operation).__name__ == "Add"):
             call.pin(call.x, f"{operation.name!r} takes a constant with an entry for each channel")
     return _merge(operation, call)
 

@@ -13,6 +13,7 @@ import numpy as np
 from keras import layers as kl
 
 from helpers import graph as g
+from helpers import layers as rules
 from helpers import weights as w
 from helpers.layers import Inputs, Outputs
 from helpers.weights import Net2NetError
@@ -237,8 +238,11 @@ def _blocks(graph, after):
                 "convolution with an idempotent activation, such as relu or none"
             )
         return blocks
+    names = [after] if isinstance(after, str) else after
+    if not isinstance(names, (list, tuple, set)):
+        raise Net2NetError(f"after: expected a layer's name, a list of names, or None, got {after!r}")
     blocks = []
-    for name in dict.fromkeys([after] if isinstance(after, str) else after):
+    for name in dict.fromkeys(names):
         layer = graph.find("after", name)
         if layer not in followable:
             raise Net2NetError(
@@ -270,8 +274,7 @@ def _block(graph, layer):
         return "it makes the model's output; name a hidden layer"
     if getattr(layer, "data_format", None) == "channels_first":
         return "it has its channels first; build it with data_format='channels_last'"
-    # An activation with weights of its own changes while it is trained.
-    if getattr(activation, "weights", None) or not _is_idempotent(activation):
+    if not _is_idempotent(activation):
         name = getattr(activation, "__name__", getattr(activation, "name", activation))
         return (
             f"its activation {name!r} is not idempotent (applied twice, it gives other values than "
@@ -287,8 +290,12 @@ def _is_idempotent(function):
     steps = np.concatenate([np.linspace(-8, 8, 257), np.geomspace(1e-6, 1e3, 64), -np.geomspace(1e-6, 1e3, 64)])
     v = keras.ops.convert_to_tensor(steps[None])
     try:
+        function = rules.probe(function)
         once = function(v)
-        return np.array_equal(keras.ops.convert_to_numpy(once), keras.ops.convert_to_numpy(function(once)))
+        # An activation with weights of its own changes while it is trained.
+        return not getattr(function, "weights", None) and np.array_equal(
+            keras.ops.convert_to_numpy(once), keras.ops.convert_to_numpy(function(once))
+        )
     except Exception:  # a function of the user's may fail in any way; then nothing is known of it
         return False
 
@@ -301,6 +308,7 @@ def _new_block(block, kernel_size, batch_norm, init, rng, taken):
         config = old.get_config()
     else:
         config = {"use_bias": old.use_bias, "dtype": old.dtype_policy, "activation": old.activation}
+    config = {key: value for key, value in config.items() if not key.startswith(("lora", "quantization"))}
     config |= _live(old, config) | {"name": _free_name(f"{old.name}_deeper", taken), "trainable": True}
     if kind is not kl.Dense:
         config |= {
@@ -380,7 +388,7 @@ def _outputs_at(teacher, layer, x):
 
 def _rebuilt(layer, settings=None):
     """A new layer from the settings of an old one, some of them replaced: {path in its config: value}."""
-    if hasattr(layer, "load_assets"):
+    if hasattr(layer, "load_assets") or isinstance(layer, kl.Discretization):
         raise Net2NetError(
             f"layer {layer.name!r} ({type(layer).__name__}) keeps a table outside its weights, which "
             f"cannot be carried over; "
@@ -408,7 +416,7 @@ def _rebuilt(layer, settings=None):
 def _live(layer, config):
     """The functions among a layer's settings, themselves: by its name alone, a user's own could not be found."""
     live = {key: getattr(layer, key, None) for key in config if key.endswith(_FUNCTIONS)}
-    return {key: value for key, value in live.items() if callable(value)}
+    return {key: value for key, value in live.items() if callable(value) and not isinstance(value, kl.Layer)}
 
 
 _FUNCTIONS = ("activation", "initializer", "regularizer", "constraint")
@@ -416,8 +424,9 @@ _FUNCTIONS = ("activation", "initializer", "regularizer", "constraint")
 
 def _finish(layer):
     # Normalization computes with a copy of its statistics, which is made only when they are final.
-    if hasattr(layer, "finalize_state"):
-        layer.finalize_state()
+    for part in layer._flatten_layers() if isinstance(layer, kl.Layer) else ():
+        if hasattr(part, "finalize_state"):
+            part.finalize_state()
 
 
 def _clone(model, copy, shape=lambda x: x.shape, behind=None, made=None):
@@ -494,7 +503,11 @@ def _compiled_alike(teacher, student):
 
 def _fresh(value):
     """A copy without state of an optimizer or metric; a name or function as it is."""
-    return type(value).from_config(value.get_config()) if hasattr(value, "get_config") else value
+    if not hasattr(value, "get_config"):
+        return value
+    function = getattr(value, "_fn", None)  # of a metric that wraps one
+    with keras.saving.custom_object_scope({function.__name__: function} if function else {}):
+        return type(value).from_config(value.get_config())
 
 
 def _check_choice(name, value, choices):

@@ -33,8 +33,11 @@ def float64():
         yield
 
 
-def randomize(model, seed=0):
-    """Give a model random weights and random batch statistics, none of them at its initial value; return it."""
+def randomize(model, seed=0, gain=1.0):
+    """Give a model random weights and random batch statistics, none of them at its initial value; return it.
+
+    `gain` makes up for what gates and saturating activations take away, so that a deep model's outputs depend on its input.
+    """
     rng = np.random.default_rng(seed)
     for layer in model._flatten_layers(include_self=False, recursive=True):
         if type(layer) is kl.Normalization:
@@ -46,7 +49,9 @@ def randomize(model, seed=0):
             elif variable.name in ("gamma", "scale"):
                 value = rng.uniform(0.5, 1.5, shape) * rng.choice([-1, 1], shape)
             elif len(shape) > 1:
-                value = rng.normal(0, (2 / np.prod(shape[:-1])) ** 0.5, shape)
+                depthwise = isinstance(layer, (kl.DepthwiseConv1D, kl.DepthwiseConv2D))
+                each = depthwise or "depthwise" in variable.path  # sees its own channel alone
+                value = gain * rng.normal(0, (2 / np.prod(shape[: -2 if each else -1])) ** 0.5, shape)
             else:
                 value = rng.normal(0, 0.5, shape)
             if "float" in variable.dtype:
@@ -70,7 +75,8 @@ def relative_gap(teacher, student, x=None, training=False):
 
 def not_trivial(ys):
     """Whether outputs are finite, not all zero, and differ between examples: only then a gap of 0 means something."""
-    return all(np.isfinite(y).all() for y in ys) and any(np.ptp(y, axis=0).max() > 1e-3 for y in ys)
+    ys = [y.astype("float64") for y in ys]
+    return all(np.isfinite(y).all() for y in ys) and any(np.ptp(y, axis=0).max() > 1e-3 * np.abs(y).max() for y in ys)
 
 
 def snapshot(model):
@@ -390,7 +396,8 @@ class Builder:
         if max(x.shape[1:-1]) < 8:
             makers.append(getattr(kl, f"UpSampling{rank}D")(2))
         if min(x.shape[1:-1]) > 2:
-            makers += [getattr(kl, f"{kind}Pooling{rank}D")(2) for kind in ("Max", "Average")]
+            if rank < 3:  # TensorFlow pools volumes in float32 only
+                makers += [getattr(kl, f"{kind}Pooling{rank}D")(2) for kind in ("Max", "Average")]
             makers.append(getattr(kl, f"Cropping{rank}D")(1))
         makers += [
             getattr(kl, f"Global{kind}Pooling{rank}D")(keepdims=self.pick(True, False)) for kind in ("Max", "Average")

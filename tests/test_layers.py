@@ -382,6 +382,63 @@ def test_normalization_keeps_what_it_was_adapted_to():
         assert relative_gap(teacher, student, data) <= EXACT["float64"]
 
 
+def test_normalization_inside_other_layers():
+    data = np.random.default_rng(0).normal(3, 5, (100, 6, 4))
+    for wrap in (kl.TimeDistributed, lambda layer: keras.Sequential([keras.Input((6, 4)), layer])):
+        layer = kl.Normalization()
+        layer.adapt(data.reshape(-1, 4) if wrap is kl.TimeDistributed else data)
+        x = keras.Input((6, 4))
+        teacher = keras.Model(x, kl.Dense(3)(kl.Dense(4, name="hidden")(kl.Flatten()(wrap(layer)(x)))))
+        for student in (net2wider_net(teacher, {"hidden": 6}), net2deeper_net(teacher, "hidden")):
+            assert relative_gap(teacher, student, data) <= EXACT["float64"]
+
+
+def test_discretization_keeps_its_bins_or_is_refused():
+    layer = kl.Discretization(num_bins=4)
+    layer.adapt(np.random.default_rng(0).normal(size=(100, 1)))
+    x = keras.Input((2,))
+    teacher = randomize(keras.Model(x, kl.Dense(3)(kl.Flatten()(kl.Embedding(4, 5)(layer(x))))))
+    data = np.random.default_rng(1).normal(size=(50, 2))
+    try:
+        student = net2wider_net(teacher, 2)
+    except Net2NetError as error:
+        assert "discretization" in str(error)
+    else:
+        assert relative_gap(teacher, student, data) <= EXACT["float64"]
+
+
+def test_tables_are_refused():
+    layer = kl.IntegerLookup()
+    layer.adapt(np.array([3, 5, 7]))
+    x = keras.Input((2,), dtype="int64")
+    teacher = keras.Model(x, kl.Dense(3)(kl.Flatten()(kl.Embedding(5, 4)(layer(x)))))
+    for make in (lambda: net2wider_net(teacher, 2), lambda: net2deeper_net(teacher)):
+        with pytest.raises(Net2NetError, match="integer_lookup.*outside its weights|no layer"):
+            make()
+
+
+def test_masks_go_where_they_went():
+    tokens = np.random.default_rng(0).integers(7, size=(8, 6))  # zeros are masked
+    inside = keras.Input((6, 4))
+    for between in (
+        kl.LSTM(5),
+        kl.Bidirectional(kl.GRU(5)),
+        keras.Model(inside, kl.LSTM(5)(inside)),
+        keras.Sequential([kl.LSTM(5)]),
+        lambda h: kl.GlobalAveragePooling1D()(kl.MultiHeadAttention(2, 3)(h, h)),
+        lambda h: kl.GlobalAveragePooling1D()(kl.TimeDistributed(kl.Dense(5))(h)),
+    ):
+        x = keras.Input((6,), dtype="int32")
+        h = kl.Embedding(7, 4, mask_zero=True, name="words")(x)
+        teacher = randomize(keras.Model(x, kl.Dense(3)(kl.Dense(6, name="hidden")(quietly(between, h)))))
+        for student in (
+            quietly(net2wider_net, teacher, 2, seed=0),
+            quietly(net2wider_net, teacher, {"words": 7}, seed=0),
+            quietly(net2deeper_net, teacher),
+        ):
+            assert relative_gap(teacher, student, tokens) <= EXACT["float64"]
+
+
 def test_several_inputs_and_outputs():
     left, right = keras.Input((5,), name="left"), keras.Input((4,), name="right")
     h = kl.Dense(6, activation="relu", name="trunk")(kl.Concatenate()([kl.Dense(4)(left), right]))
@@ -441,8 +498,16 @@ def nested_by_name(x):
 
 
 REFUSED = {
-    "nested_by_name": (nested_by_name, VECTOR, "model '.*' has a list of inputs but is called with a dict; call it with a list"),
-    "noise_shape": (kl.Dropout(0.5, noise_shape=(None, 1, 4)), SEQUENCE, "names the number of channels in its noise_shape"),
+    "nested_by_name": (
+        nested_by_name,
+        VECTOR,
+        "model '.*' has a list of inputs but is called with a dict; call it with a list",
+    ),
+    "noise_shape": (
+        kl.Dropout(0.5, noise_shape=(None, 1, 4)),
+        SEQUENCE,
+        "names the number of channels in its noise_shape",
+    ),
     "softmax_layer": (kl.Softmax(), VECTOR, "layer 'softmax.*': softmax over channels mixes them"),
     "softmax_activation": (
         kl.Activation("softmax"),
@@ -539,6 +604,20 @@ def test_channels_first_is_refused():
     with pytest.raises(Net2NetError, match="channels first|channels_last"):
         net2deeper_net(teacher, "first")
     assert net2wider_net(teacher, {"hidden": 8}).get_layer("hidden").units == 8
+
+
+@pytest.mark.parametrize("width", [4, 6])
+def test_a_constant_that_keras_takes_for_a_bias(width):
+    """Keras adds a constant of shape (6, 1) to 6 channels as a bias, and to 4 or 8 channels as written."""
+    x = keras.Input((6, 3))
+    h = kl.Dense(width, name="first")(x) + np.linspace(0.5, 1.5, 6)[:, None]
+    teacher = randomize(keras.Model(x, kl.Dense(3)(kl.Flatten()(h))))
+    for wider in (6, 8, 9):
+        try:
+            student = net2wider_net(teacher, {"first": wider}, seed=0)
+        except Net2NetError:
+            continue
+        assert relative_gap(teacher, student) <= EXACT["float64"]
 
 
 def test_masks_made_of_channels_are_not_torn():
