@@ -52,15 +52,16 @@ def medians(functions, rounds):
 def measure(rounds=31):
     """A row for each case: name, milliseconds, milliseconds of the floor, ratio, aim."""
     names, functions, aims = zip(*cases(), strict=True)
-    floors = [lambda arrays=function(): [array.copy() for array in arrays] for function in functions]
+    students = [function() for function in functions]
+    floors = [lambda arrays=arrays: [array.copy() for array in arrays] for arrays in students]
     times = 1e3 * medians([f for pair in zip(functions, floors, strict=True) for f in pair], rounds)
     own, floor = times[::2], times[1::2]
     return list(zip(names, own, floor, own / floor, aims, strict=True))
 
 
 def main():
-    # Both sides get memory fresh from the system at every allocation: glibc would keep some, and give it to either. It reads
-    # this when a process starts, so this one starts again.
+    # Both sides get memory fresh from the system at every allocation: glibc would keep some, and give it to either. It
+    # reads this when a process starts, so this one starts again.
     settings = {"MALLOC_MMAP_THRESHOLD_": "65536", "OMP_NUM_THREADS": "1"}
     if not settings.items() <= os.environ.items():
         os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | settings)

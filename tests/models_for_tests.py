@@ -36,7 +36,8 @@ def float64():
 def randomize(model, seed=0, gain=1.0):
     """Give a model random weights and random batch statistics, none of them at its initial value; return it.
 
-    `gain` makes up for what gates and saturating activations take away, so that a deep model's outputs depend on its input.
+    `gain` makes up for what gates and saturating activations take away, so that a deep model's outputs depend on its
+    input.
     """
     rng = np.random.default_rng(seed)
     for layer in model._flatten_layers(include_self=False, recursive=True):
