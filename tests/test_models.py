@@ -1072,11 +1072,9 @@ APPLICATIONS = {
     "EfficientNetB0": {},
     "VGG16": {},
     "ResNet50": {},
-    "MobileNet": {"alpha": 0.25},
     "Xception": {},
     "InceptionV3": {},
     "NASNetMobile": {},
-    "ConvNeXtTiny": {},
 }
 SIDES = {"Xception": 71, "InceptionV3": 75}
 GAINS = {"EfficientNetB0": 3.0, "MobileNet": 3.0}  # without, a signal of 1 ends as 1e-12
