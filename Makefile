@@ -15,7 +15,7 @@ CODE := $(wildcard helpers/*.py) $(wildcard results/*) requirements.lock
 PAGES := _config.yml _toc.yml $(wildcard _ext/*.py) $(wildcard book/*.ipynb book/*.md book/*.bib book/*/*)
 
 # Two to four processes, each file's tests in one of them.
-PYTEST := $(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile
+PYTEST := $(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # Whoever names an interpreter gets it, or hears why not.
 ifneq ($(origin PYTHON),file)

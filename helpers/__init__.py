@@ -7,6 +7,7 @@ _HOMES = {
         "Net2NetError random_mapping balanced_mapping replication_counts copy_shares "
         "wider2net_fc wider2net_conv2d deeper2net_fc deeper2net_conv2d"
     ),
+    "layers": "ParametricActivation",
     "graph": "channel_groups",
     "models": "net2wider_net net2deeper_net copy_weights function_gap",
     "data": "load_mnist",

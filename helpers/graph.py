@@ -9,6 +9,7 @@ The paper placed its mappings by hand and left a 'remapping inference algorithm'
 section 2.3); this is one.
 """
 
+import copy
 import difflib
 import inspect
 import math
@@ -79,12 +80,24 @@ def tie(left, right):
 class Call:
     """One call of a layer, as its rule sees it."""
 
-    def __init__(self, graph, layer, given, shapes, out_shapes, constants=()):
-        self.graph, self.layer = graph, layer
-        self.given = given  # pairs (name of the argument, row), one for each tensor that enters
-        self.shapes, self.out_shapes = shapes, out_shapes
-        self.constants = constants  # the arguments that are numbers or arrays instead
+    def __init__(self, graph, layer, node):
+        self.graph, self.layer, self.node = graph, layer, node
+        args, kwargs = node.arguments.args, node.arguments.kwargs
+        named = inspect.signature(layer.call).bind(*args, **kwargs).arguments
+        leaves = [(name, leaf) for name, value in named.items() for leaf in keras.tree.flatten(value)]
+        given = [(name, leaf) for name, leaf in leaves if isinstance(leaf, keras.KerasTensor)]
+        self.tensors = [x for _, x in given]
+        self.given = [(name, graph.rows[id(x)]) for name, x in given]  # one for each tensor that enters
+        self.shapes = [x.shape for x in self.tensors]
+        self.out_shapes = [x.shape for x in node.outputs]
+        self.has_array = any(np.size(leaf) > 1 for _, leaf in leaves if not isinstance(leaf, keras.KerasTensor))
         self.unread = set(range(len(given)))
+
+    def on_numbers(self, arrays):
+        """What the layer gives for {id of a tensor: array}, as a list."""
+        tensors = {key: keras.ops.convert_to_tensor(array) for key, array in arrays.items()}
+        args, kwargs = self.node.arguments.fill_in(tensors)
+        return keras.tree.flatten(self.layer(*args, **kwargs))
 
     @property
     def x(self):
@@ -107,8 +120,10 @@ class Call:
     def over_time(self):
         """This call as the layer inside a TimeDistributed sees it: without the axis of time."""
         self.unread.discard(0)
-        without = [[s[:1] + s[2:] for s in shapes] for shapes in (self.shapes, self.out_shapes)]
-        return Call(self.graph, self.layer, self.given[:1], *without)
+        inner = copy.copy(self)
+        inner.given, inner.unread = self.given[:1], {0}
+        inner.shapes, inner.out_shapes = ([s[:1] + s[2:] for s in shapes] for shapes in (self.shapes, self.out_shapes))
+        return inner
 
     def open(self, width):
         """A row of `width` new units; an empty one where the width is unknown."""
@@ -136,11 +151,14 @@ class ChannelGroup:
     width : int
         Units of the group.
     layers : list of str
-        The layers that make these channels; naming any of them in `widths` widens all of them.
+        The layers that make these channels; naming any of them in `widths` widens all of them. A width inside a
+        layer has a name such as "attention.num_heads".
     tied_by : list of str
         The merges that hold them together.
     fixed : str or None
         Why the group cannot be widened, if it cannot.
+    structural : bool
+        Whether a factor for the whole model passes it over: inputs, outputs, and widths inside a layer.
     """
 
     width: int
@@ -170,6 +188,7 @@ class Graph:
         self.model = model
         self.plans = {}  # layer or operation -> the plan of its first call
         self.outs = {}  # the same -> its first row out
+        self.tensors = {}  # the same -> the tensor of that row
         self.rows = {}  # id of a tensor -> its row
         self.ties, self.pins, self.balanced = [], [], []
         self.readers = {}  # layer -> the layers that read what it gives
@@ -214,6 +233,7 @@ class Graph:
         layer, rows = node.operation, self.rows
         self.calls[layer] += 1
         if is_graph(layer):
+            _check_class(layer)
             given = node.arguments.args[0] if node.arguments.args else node.arguments.kwargs["inputs"]
             inputs = keras.tree.flatten(given)
             if isinstance(given, dict) and not isinstance(layer.input, dict):
@@ -228,27 +248,20 @@ class Graph:
             plan = rules.Plan(outs)
             makers = [self.makers.get(id(x)) for x in layer.outputs]
         else:
-            given, constants = _arguments(layer, node)
-            call = Call(
-                self,
-                layer,
-                [(name, rows[id(x)]) for name, x in given],
-                [x.shape for _, x in given],
-                [x.shape for x in node.outputs],
-                constants,
-            )
+            call = Call(self, layer, node)
             plan = rules.plan_call(layer, call)
             outs = rules.check_plan(layer, call, plan)
             for i in call.unread:  # a mask, say: the rule takes no account of it, so it must stay as it is
                 name, row = call.given[i]
                 call.pin(row, f"it enters layer {layer.name!r} as {name!r}, which its rule does not follow")
             makers = [layer] * len(node.outputs)
-            for _, x in given:
+            for x in call.tensors:
                 self.readers.setdefault(self.makers.get(id(x)), []).append(layer)
         self.makers.update((id(x), maker) for x, maker in zip(node.outputs, makers, strict=True))
         if (first := self.plans.setdefault(layer, plan)) is not plan:
             self._tie_calls(layer, first, plan)
         self.outs.setdefault(layer, outs[0])
+        self.tensors.setdefault(layer, node.outputs[0])
         return outs
 
     def _tie_calls(self, layer, first, again):
@@ -264,11 +277,12 @@ class Graph:
     def _groups(self):
         groups = {}
         for layer, plan in self.plans.items():
-            if plan.settings and plan.weights:
-                for units, _ in resolve(self.outs[layer]):
-                    group = groups.setdefault(units, ChannelGroup(units.width))
-                    if layer.name not in group.layers:
-                        group.layers.append(layer.name)
+            made = {layer.name: self.outs[layer]} if plan.settings and plan.weights else {}
+            for name, row in (made | self._inner(layer)).items():
+                for units, _ in resolve(row):
+                    group = groups.setdefault(units, ChannelGroup(units.width, structural=name not in made))
+                    if name not in group.layers:
+                        group.layers.append(name)
         for row, layer in self.ties:
             for units, _ in resolve(row):
                 if units in groups and layer.name not in groups[units].tied_by + groups[units].layers:
@@ -280,17 +294,26 @@ class Graph:
                     group.fixed, group.structural = reason, structural
         return groups
 
+    def _inner(self, layer):
+        """The widths inside a layer that its output does not show, such as an attention's heads: {name: row}."""
+        out = {units for units, _ in resolve(self.outs[layer])}
+        rows = {f"{layer.name}.{path[-1]}": row for path, row in self.plans[layer].settings.items()}
+        return {name: row for name, row in rows.items() if out.isdisjoint(units for units, _ in resolve(row))}
+
     def find(self, argument, name):
         """The layer of this name, or the error that there is none, or more than one."""
-        found = [layer for layer in self.plans if layer.name == name]
+        return self._only(argument, name, [(layer.name, layer) for layer in self.plans])
+
+    def _only(self, argument, name, named):
+        found = [what for its, what in named if its == name]
         if not found:
             names = [layer.name for layer, plan in self.plans.items() if plan.weights]
             near = difflib.get_close_matches(str(name), names, n=3, cutoff=0.5) or names[:5]
             raise Net2NetError(f"{argument}: the model has no layer {name!r}; near names: {', '.join(map(repr, near))}")
         if len(found) > 1:
             raise Net2NetError(
-                f"{argument}: {len(found)} layers are called {name!r}, in different nested models; "
-                f"give them names of their own"
+                f"{argument}: {len(found)} layers are called {name!r}, in different nested models; give them names of "
+                "their own"
             )
         return found[0]
 
@@ -326,9 +349,8 @@ class Graph:
             sizes[units] = math.ceil(units.width * factor - 1e-9)
         if not sizes:
             raise Net2NetError(
-                f"widths: model {self.model.name!r} has no hidden layer to widen; its layers are tied "
-                f"to its inputs and "
-                "outputs"
+                f"widths: model {self.model.name!r} has no hidden layer to widen; its layers are tied to its inputs "
+                "and outputs"
             )
         return sizes
 
@@ -336,8 +358,9 @@ class Graph:
         if not widths:
             raise Net2NetError("widths: expected {layer name: new width} or a factor over 1, got an empty dict")
         asked = {}
+        named = [pair for layer, out in self.outs.items() for pair in ((layer.name, out), *self._inner(layer).items())]
         for name, width in widths.items():
-            row = resolve(self.outs[self.find("widths", name)])
+            row = resolve(self._only("widths", name, named))
             width = w.check_width(f"widths[{name!r}]", width, 1)
             for units, _ in row:
                 if self.groups.setdefault(units, ChannelGroup(units.width)).fixed:
@@ -373,9 +396,8 @@ class Graph:
             now -= units.width * channels[units]
         if free and rest:
             raise Net2NetError(
-                f"widths: layer {name!r} cannot have {width} channels, because they come in runs that "
-                f"share one mapping; "
-                f"the nearest width is {width - rest}"
+                f"widths: layer {name!r} cannot have {width} channels, because they come in runs that share one "
+                f"mapping; the nearest width is {width - rest}"
             )
 
     def width(self, row, sizes):
@@ -421,16 +443,6 @@ class Draws:
 def is_graph(layer):
     """Whether a layer is a model whose calls of layers are known: functional or Sequential."""
     return isinstance(layer, keras.Sequential) or hasattr(layer, "_nodes_by_depth")
-
-
-def _arguments(layer, node):
-    """What a call was given: pairs (name, tensor), and the numbers and arrays among its arguments."""
-    args, kwargs = node.arguments.args, node.arguments.kwargs
-    named = inspect.signature(layer.call).bind(*args, **kwargs).arguments
-    leaves = [(name, leaf) for name, value in named.items() for leaf in keras.tree.flatten(value)]
-    tensors = [(name, leaf) for name, leaf in leaves if isinstance(leaf, keras.KerasTensor)]
-    constants = [leaf for _, leaf in leaves if not isinstance(leaf, (keras.KerasTensor, str, bool, type(None)))]
-    return tensors, constants
 
 
 def _rows_of(plan):
@@ -492,15 +504,18 @@ def read(model):
             f"model {model.name!r} ({type(model).__name__}): expected a Sequential or functional model; a subclassed "
             "model hides its graph in its call method. Build it as keras.Model(inputs, outputs)"
         )
-    if not type(model).__module__.startswith("keras."):
-        raise Net2NetError(
-            f"model {model.name!r} ({type(model).__name__}): expected a Sequential or functional "
-            f"model itself; what a class "
-            "derived from it adds would be lost. Pass keras.Model(model.inputs, model.outputs)"
-        )
+    _check_class(model)
     if isinstance(model, keras.Sequential) and not model._functional:
         raise Net2NetError(
             f"model {model.name!r} is not built, so its layers have no weights yet; add a keras.Input or call "
             "model.build(input_shape)"
         )
     return Graph(model)
+
+
+def _check_class(model):
+    if not type(model).__module__.startswith("keras."):
+        raise Net2NetError(
+            f"model {model.name!r} ({type(model).__name__}): expected a Sequential or functional model itself; what a "
+            "class derived from it adds would be lost. Use keras.Model(model.inputs, model.outputs) in its place"
+        )

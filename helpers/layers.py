@@ -8,7 +8,8 @@ above do that, the same way for every layer.
 A layer of your own gets a rule by `register_rule`.
 """
 
-from functools import lru_cache
+from collections.abc import Hashable
+from functools import lru_cache, wraps
 from math import prod
 from typing import NamedTuple
 
@@ -98,8 +99,7 @@ def plan_call(layer, call):
         rule = RULES.get(type(layer)) or _APPLICATIONS.get((type(layer).__module__, type(layer).__name__))
         reason = f"layer {layer.name!r} ({type(layer).__name__}) has no rule; see helpers.layers.register_rule"
     else:
-        rule = OPERATIONS.get(type(layer).__name__)
-        reason = f"the operation {type(layer).__name__} ({layer.name!r}) has no rule for channels"
+        rule, reason = _operation, None
     if getattr(layer, "data_format", None) == "channels_first":
         rule, reason = None, f"layer {layer.name!r} has its channels first; build it with data_format='channels_last'"
     if rule is None:
@@ -122,7 +122,13 @@ def probe(function):
     return type(function).from_config(function.get_config()) if isinstance(function, keras.layers.Layer) else function
 
 
-@lru_cache(maxsize=256)
+def remembered(ask):
+    """Ask about each function once; about objects that cannot be told apart, each time."""
+    cached = lru_cache(maxsize=256)(ask)
+    return wraps(ask)(lambda function: (cached if isinstance(function, Hashable) else ask)(function))
+
+
+@remembered
 def is_unitwise(function):
     """Ask an activation on numbers whether each unit's value depends on that unit alone; softmax, say, fails."""
     v = np.random.default_rng(0).normal(scale=3, size=(5, 8)).astype("float32")
@@ -244,8 +250,8 @@ def _bidirectional(layer, call):
     if not known or call.named("initial_state") or len(call.out_shapes) > 1:
         return frozen(
             call,
-            f"layer {layer.name!r}: only a Bidirectional SimpleRNN, LSTM or GRU, equal both ways and "
-            f"without states, has a rule",
+            f"layer {layer.name!r}: only a Bidirectional SimpleRNN, LSTM or GRU, equal both ways and without states, "
+            "has a rule",
         )
     there, back = (plan_call(each, call) for each in inner)
     settings = _nested(there, "layer") | _nested(back, "backward_layer")
@@ -267,29 +273,78 @@ def _nested(plan, key):
     return {(key, "config", *path): row for path, row in plan.settings.items()}
 
 
+@keras.saving.register_keras_serializable("helpers")
+class ParametricActivation(kl.Wrapper):
+    """An activation that starts as the identity and is learned: a * v + (1 - a) * f(v), with a weight a of 1 at first.
+
+    A new layer with it can follow any layer, also where f is not idempotent. To anneal a by hand instead, set
+    `trainable` to False and assign to ``layer.a`` from a callback, down to 0, where only f is left.
+
+    Parameters
+    ----------
+    layer : keras.layers.Layer
+        The activation f; shapes and dtypes stay as they are.
+
+    Examples
+    --------
+    >>> layer = ParametricActivation(kl.Activation("tanh"))
+    >>> v = np.array([[-2.0, 0.0, 2.0]])
+    >>> layer(v).numpy()
+    array([[-2.,  0.,  2.]], dtype=float32)
+    >>> layer.a.assign(0.0).numpy().item(), layer(v).numpy().round(3)
+    (0.0, array([[-0.964,  0.   ,  0.964]], dtype=float32))
+
+    References
+    ----------
+    Wei et al. 2016, "Network Morphism", arXiv:1603.01670: the parametric activation of its non-linear case.
+    """
+
+    def build(self, input_shape=None):
+        super().build(input_shape)
+        self.a = self.add_weight(shape=(), initializer="ones", name="a")
+
+    def call(self, v):
+        return self.a * v + (1 - self.a) * self.layer(v)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+@register_rule(ParametricActivation)
+def _parametric_activation(layer, call):
+    inner = plan_call(layer.layer, call)
+    return Plan(inner.out, inner.weights, _nested(inner, "layer"))
+
+
 @_rule("MultiHeadAttention")
 def _attention(layer, call):
-    # The widths inside (heads, key_dim) stay; what enters and leaves may widen.
+    # Heads and values are copied like units.
     (query,), (value,) = call.named("query"), call.named("value")
     (key,) = call.named("key") or [value]
+    heads, keys, values = (call.open(width) for width in (layer.num_heads, layer.key_dim, layer.value_dim))
+    call.pin(keys, "attention divides by the root of key_dim, which Keras rounds to float32", structural=True)
     out = query  # without an output shape of its own, the layer gives as many channels as the query has
     if layer._output_shape:
         out = call.open(layer._output_shape[-1])
         call.pin(out, f"layer {layer.name!r} fixes its output_shape; build it without one")
-    last, gate = layer._output_dense, getattr(layer, "_gate_dense", None)
-    weights = _present(
-        (layer._query_dense.kernel, (Inputs(query), None, None)),
-        (layer._key_dense.kernel, (Inputs(key), None, None)),
-        (layer._value_dense.kernel, (Inputs(value), None, None)),
-        (gate and gate.kernel, (Inputs(query), None, None)),
-        (last.kernel, (Outputs(out),)),
-        (last.bias, (Outputs(out),)),
-    )
+    weights = [(layer._output_dense.kernel, (Inputs(heads), Inputs(values), Outputs(out)))]
+    weights += _present((layer._output_dense.bias, (Outputs(out),)))
+    for dense, row, inner in (
+        (layer._query_dense, query, Outputs(keys)),
+        (layer._key_dense, key, Outputs(keys)),
+        (layer._value_dense, value, Outputs(values)),
+        (getattr(layer, "_gate_dense", None), query, Outputs(values)),
+    ):
+        if dense:
+            weights += _present((dense.kernel, (Inputs(row), Outputs(heads), inner)))
+            weights += _present((dense.bias, (Outputs(heads), inner)))
+    settings = {("num_heads",): heads, ("key_dim",): keys, ("value_dim",): values}
     if len(call.out_shapes) == 1:
-        return Plan(out, weights)
+        return Plan(out, weights, settings)
     scores = call.open(call.out_shapes[1][-1])
-    call.pin(scores, f"they are the attention scores of layer {layer.name!r}")
-    return Plan([out, scores], weights)
+    for row in (scores, heads):
+        call.pin(row, f"layer {layer.name!r} also gives its attention scores, one for each head")
+    return Plan([out, scores], weights, settings)
 
 
 # Layers that pass channels on, each by itself
@@ -315,8 +370,7 @@ def _activation(layer, call):
 
 @_rule("Softmax")
 def _softmax(layer, call):
-    axes = layer.axis if isinstance(layer.axis, (list, tuple)) else [layer.axis]
-    if any(_is_last(axis, call) for axis in axes):
+    if _over_channels(layer, call):
         call.pin(call.x, f"layer {layer.name!r}: softmax over channels mixes them, so copies would change its values")
     return Plan(call.x)
 
@@ -337,6 +391,21 @@ def _rescaling(layer, call):
 # Normalization
 
 
+@_rule("Normalization")
+def _normalization(layer, call):
+    if np.size(layer.input_mean) > 1:
+        call.pin(call.x, f"layer {layer.name!r} has a mean and variance for each channel among its settings")
+    own = layer.input_mean is None and _over_channels(layer, call)
+    return Plan(call.x, _every_weight(layer, call.x)[:2] if own else ())  # the third counts what was seen
+
+
+@_rule("UnitNormalization")
+def _unit_normalization(layer, call):
+    if _over_channels(layer, call):
+        call.pin(call.x, f"layer {layer.name!r} divides by a norm over the channels, which copies would change")
+    return Plan(call.x)
+
+
 @_rule("BatchNormalization")
 def _batch_normalization(layer, call):
     if not _is_last(layer.axis, call):
@@ -346,9 +415,8 @@ def _batch_normalization(layer, call):
 
 @_rule("LayerNormalization", "RMSNormalization")
 def _layer_normalization(layer, call):
-    axes = layer.axis if isinstance(layer.axis, (list, tuple)) else [layer.axis]
-    if not any(_is_last(axis, call) for axis in axes):
-        return frozen(call, f"layer {layer.name!r} normalizes axes {axes} without the channels, which come last")
+    if not _over_channels(layer, call):
+        return frozen(call, f"layer {layer.name!r} normalizes axis {layer.axis} without the channels, which come last")
     call.balance(call.x, layer.name)
     return Plan(call.x, _every_weight(layer, call.x))
 
@@ -369,6 +437,11 @@ def _group_normalization(layer, call):
 
 def _is_last(axis, call):
     return axis % len(call.shapes[0]) == len(call.shapes[0]) - 1
+
+
+def _over_channels(layer, call):
+    axes = layer.axis if isinstance(layer.axis, (list, tuple)) else [layer.axis]
+    return any(_is_last(axis, call) for axis in axes)
 
 
 # Layers that change the shape
@@ -413,7 +486,7 @@ def _permute(layer, call):
 def _merge(layer, call):
     """Full rows widen alike; a single channel is broadcast over many, and must stay single."""
     widths = [shape[-1] if shape else None for shape in call.shapes]
-    if None in widths or max(widths) != call.out_shapes[0][-1]:
+    if None in widths or any(max(widths) != shape[-1] for shape in call.out_shapes):
         return frozen(call, f"{layer.name!r} merges tensors whose channels are not known or not its own")
     full = [x for x, width in zip(call.xs, widths, strict=True) if width == max(widths)]
     for x, width in zip(call.xs, widths, strict=True):
@@ -421,18 +494,16 @@ def _merge(layer, call):
             call.pin(x, f"its one channel is broadcast over many in {layer.name!r}", structural=True)
     for x in full[1:]:
         call.tie(full[0], x)
-    return Plan(full[0])
+    return Plan([full[0]] * len(call.out_shapes))
 
 
 @_rule("Concatenate")
 def _concatenate(layer, call):
-    if call.constants:
+    if not _is_last(layer.axis, call):
+        return _merge(layer, call)
+    if sum(shape[-1] for shape in call.shapes) != call.out_shapes[0][-1]:
         return frozen(call, f"{layer.name!r} puts a constant beside the channels")
-    if _is_last(layer.axis, call):
-        return Plan(sum(call.xs, ()))
-    for x in call.xs[1:]:
-        call.tie(call.x, x)
-    return Plan(call.x)
+    return Plan(sum(call.xs, ()))
 
 
 # Layers that keras.applications keeps to itself, by where they live
@@ -452,32 +523,38 @@ _APPLICATIONS = {
 # Operations written into the graph, as in x + y or keras.ops.relu(x)
 
 
-def _unitwise_operation(operation, call):
-    for constant in call.constants:
-        # TensorFlow's addition takes any vector as long as there are channels for a bias, whichever way it lies.
-        if np.size(constant) > 1 and (np.shape(constant)[-1] != 1 or type(operation).__name__ == "Add"):
-            call.pin(call.x, f"{operation.name!r} takes a constant with an entry for each channel")
+def _operation(operation, call):
+    kind = type(operation).__name__
+    if kind == "Concatenate" and _is_last(operation.axis, call):
+        return _concatenate(operation, call)
+    if kind == "Reshape":
+        return _reshaped(call, operation.name, ("newshape", len(operation.newshape) - 1))
+    # TensorFlow's addition takes any vector as long as there are channels for a bias, whichever way it lies.
+    if (kind == "Add" and call.has_array) or not _treats_channels_alike(operation, call):
+        return frozen(
+            call, f"the operation {kind} ({operation.name!r}) mixes its channels, or has constants for each of them"
+        )
     return _merge(operation, call)
 
 
-def _reduction(operation, call):
-    axes = operation.axis if isinstance(operation.axis, (list, tuple)) else [operation.axis]
-    if None in axes or any(_is_last(axis, call) for axis in axes):
-        return frozen(call, f"{operation.name!r} reduces the channels to one")
-    return Plan(call.x)
-
-
-def _reshape_operation(operation, call):
-    return _reshaped(call, operation.name, ("newshape", len(operation.newshape) - 1))
-
-
-_UNITWISE = (
-    "Add Subtract Multiply Divide TrueDivide Maximum Minimum Negative Absolute Square Sqrt Exp Log Tanh Clip Cast Relu "
-    "Relu6 Sigmoid Silu HardSigmoid HardSilu Softplus Softsign Elu Selu LeakyRelu Gelu Identity StopGradient"
-)
-OPERATIONS = dict.fromkeys(_UNITWISE.split(), _unitwise_operation)
-OPERATIONS |= dict.fromkeys(("Mean", "Sum", "Max", "Min"), _reduction)
-OPERATIONS |= {"Concatenate": _concatenate, "Reshape": _reshape_operation}
+def _treats_channels_alike(operation, call):
+    """Ask an operation on numbers: do copies of the channels that enter come out as copies of those that leave?"""
+    rng, width = np.random.default_rng(0), max((shape[-1] or 0 for shape in call.shapes if shape), default=0)
+    mapping = np.array([*range(width), 0, width - 1, 0])
+    narrow, wide = {}, {}
+    for x in call.tensors:
+        shape = [(8 if i else 1) if side is None else side for i, side in enumerate(x.shape)]
+        numbers = rng.normal(scale=3, size=shape) if "float" in x.dtype else rng.integers(2, size=shape)
+        narrow[id(x)] = numbers.astype(x.dtype)
+        wide[id(x)] = narrow[id(x)][..., mapping] if shape[-1:] == [width] else narrow[id(x)]
+    try:
+        before, after = ([keras.ops.convert_to_numpy(y) for y in call.on_numbers(each)] for each in (narrow, wide))
+        return all(
+            y.shape[-1] == width and np.allclose(y[..., mapping].astype(float), z.astype(float), 1e-4, equal_nan=True)
+            for y, z in zip(before, after, strict=True)
+        )
+    except Exception:  # it takes no other number of channels, say
+        return False
 
 
 def check_plan(layer, call, plan):

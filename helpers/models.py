@@ -4,8 +4,8 @@ The teacher is only read. A student is built whole or not at all, with the teach
 strides, dtypes and trainable flags, and compiled as the teacher is.
 """
 
+import contextlib
 import warnings
-from functools import lru_cache
 from typing import NamedTuple
 
 import keras
@@ -92,9 +92,8 @@ def net2wider_net(teacher, widths, *, init="net2wider", split="equal", noise=0.0
             array = _placed(array, axes_of.get(id(old_weight), ()), draws, init, noise, rng, new_weight)
             if array.shape != tuple(new_weight.shape):
                 raise Net2NetError(
-                    f"layer {old.name!r}: its rule gives weight {old_weight.name!r} the shape "
-                    f"{array.shape}, the widened "
-                    f"layer wants {tuple(new_weight.shape)}; leave it out of `widths`, or mend its rule"
+                    f"layer {old.name!r}: its rule gives weight {old_weight.name!r} the shape {array.shape}, the "
+                    f"widened layer wants {tuple(new_weight.shape)}; leave it out of `widths`, or mend its rule"
                 )
             new_weight.assign(array)
         _finish(new)
@@ -125,13 +124,14 @@ def _placed(array, axes, draws, init, noise, rng, new_weight):
 # Deeper
 
 
-def net2deeper_net(teacher, after=None, *, init="net2deeper", kernel_size=None, batch_norm=False, x=None, seed=None):
+def net2deeper_net(
+    teacher, after=None, *, init="net2deeper", activation="same", kernel_size=None, batch_norm=False, x=None, seed=None
+):
     """Build a deeper student that computes the same function.
 
     Each named layer gets a new one of its kind behind it, called ``NAME_deeper``: an identity with the same activation,
-    trainable even where the named layer is frozen.
-    Where batch normalization or an activation stand as layers of their own behind the named layer, the new layer goes
-    behind them and gets the same activation.
+    trainable even where the named layer is frozen. Where batch normalization or an activation stand as layers of
+    their own behind the named layer, the new layer goes behind them and gets the same activation.
 
     Parameters
     ----------
@@ -141,6 +141,9 @@ def net2deeper_net(teacher, after=None, *, init="net2deeper", kernel_size=None, 
         The Dense or convolution layers to follow; None: every one that allows it.
     init : {"net2deeper", "randominit"}
         "net2deeper" keeps the function. "randominit" is the baseline that does not: a random new layer.
+    activation : {"same", "linear", "parametric"}
+        Of the new layers. "same": the named layer's, which must be idempotent. "linear": none, which is exact behind
+        any other. "parametric": a `ParametricActivation`, which starts as none and can become the named layer's.
     kernel_size : int or tuple of int, optional
         Size of new convolution kernels; by default that of the layer before.
     batch_norm : bool
@@ -172,21 +175,22 @@ def net2deeper_net(teacher, after=None, *, init="net2deeper", kernel_size=None, 
 
     References
     ----------
-    Chen et al. 2016, section 2.4.
+    Chen et al. 2016, section 2.4; Wei et al. 2016, "Network Morphism", for "parametric".
     """
     _check_choice("init", init, ("net2deeper", "randominit"))
+    _check_choice("activation", activation, ("same", "linear", "parametric"))
     if batch_norm and x is None:
         raise Net2NetError(
             "x: batch_norm=True needs inputs of the teacher, to measure the statistics that the new layers will meet"
         )
     graph = g.read(teacher)
-    blocks = _blocks(graph, after)
+    blocks = _blocks(graph, after, activation == "same")
     taken = set(graph.names)
     rng = np.random.default_rng(seed)
     new_layers = {}  # the layer that ends a block -> what comes behind it
     identities = []
     for block in blocks:
-        made = _new_block(block, kernel_size, batch_norm, init, rng, taken)
+        made = _new_block(block, activation, kernel_size, batch_norm, init, rng, taken)
         new_layers[block.end] = list(made.values())
         identities.append((block, made))
 
@@ -205,7 +209,7 @@ def net2deeper_net(teacher, after=None, *, init="net2deeper", kernel_size=None, 
         if init == "net2deeper":
             _set_identity(made["layer"])
         if batch_norm:
-            _undo_statistics(made["batch_norm"], _outputs_at(teacher, block.end, x))
+            _undo_statistics(made["batch_norm"], _outputs_at(teacher, graph, block.end, x))
     return _compiled_alike(teacher, student)
 
 
@@ -224,13 +228,13 @@ _KINDS = {kl.Dense: kl.Dense} | {
     for name in (f"Conv{d}D", f"Conv{d}DTranspose", f"SeparableConv{d}D", f"DepthwiseConv{d}D")
     if hasattr(kl, name)
 }
-_ACTIVATION_LAYERS = (kl.Activation, kl.ReLU, kl.LeakyReLU, kl.ELU, kl.PReLU, kl.Softmax)
+_ACTIVATION_LAYERS = (kl.Activation, kl.ReLU, kl.LeakyReLU, kl.ELU, kl.PReLU, kl.Softmax, rules.ParametricActivation)
 
 
-def _blocks(graph, after):
+def _blocks(graph, after, same):
     followable = [layer for layer in graph.plans if type(layer) in _KINDS]
     if after is None:
-        blocks = [_block(graph, layer) for layer in followable]
+        blocks = [_block(graph, layer, same) for layer in followable]
         blocks = [block for block in blocks if isinstance(block, _Block)]
         if not blocks:
             raise Net2NetError(
@@ -249,7 +253,7 @@ def _blocks(graph, after):
                 f"after: layer {name!r} is a {type(layer).__name__}; name a Dense or convolution layer, such as "
                 f"{', '.join(repr(other.name) for other in followable[:3])}"
             )
-        block = _block(graph, layer)
+        block = _block(graph, layer, same)
         if isinstance(block, str):
             raise Net2NetError(f"after: layer {name!r} cannot be followed: {block}")
         blocks.append(block)
@@ -258,7 +262,7 @@ def _blocks(graph, after):
     return blocks
 
 
-def _block(graph, layer):
+def _block(graph, layer, same):
     """The block that `layer` begins, or the reason why no identity can follow it."""
     end, activation = layer, layer.activation
     while activation is keras.activations.linear:
@@ -274,17 +278,17 @@ def _block(graph, layer):
         return "it makes the model's output; name a hidden layer"
     if getattr(layer, "data_format", None) == "channels_first":
         return "it has its channels first; build it with data_format='channels_last'"
-    if not _is_idempotent(activation):
+    if same and not _is_idempotent(activation):
         name = getattr(activation, "__name__", getattr(activation, "name", activation))
         return (
-            f"its activation {name!r} is not idempotent (applied twice, it gives other values than "
-            f"once), so an identity "
-            "layer with it would change the function; relu, relu6 and linear are idempotent"
+            f"its activation {name!r} is not idempotent (applied twice, it gives other values than once), so an "
+            "identity layer with it would change the function; relu, relu6 and linear are idempotent. With "
+            "activation='linear' or 'parametric' the new layer can follow any"
         )
     return _Block(layer, end, activation)
 
 
-@lru_cache(maxsize=256)
+@rules.remembered
 def _is_idempotent(function):
     """Ask an activation on numbers whether applying it twice is the same as applying it once."""
     steps = np.concatenate([np.linspace(-8, 8, 257), np.geomspace(1e-6, 1e3, 64), -np.geomspace(1e-6, 1e3, 64)])
@@ -300,12 +304,15 @@ def _is_idempotent(function):
         return False
 
 
-def _new_block(block, kernel_size, batch_norm, init, rng, taken):
+def _new_block(block, activation, kernel_size, batch_norm, init, rng, taken):
     """The new layers behind a block, by what they are for."""
-    old, activation = block.layer, block.activation
+    old, linear = block.layer, keras.activations.linear
+    follows = linear if activation == "linear" else block.activation
+    parametric = activation == "parametric" and follows is not linear
     kind = _KINDS[type(old)]
     if type(old) is kind:
-        config = old.get_config()
+        with _naming(old):
+            config = old.get_config()
     else:
         config = {"use_bias": old.use_bias, "dtype": old.dtype_policy, "activation": old.activation}
     config = {key: value for key, value in config.items() if not key.startswith(("lora", "quantization"))}
@@ -325,18 +332,18 @@ def _new_block(block, kernel_size, batch_norm, init, rng, taken):
         config["kernel_initializer"] = type(drawer).from_config(
             {key: seed if key == "seed" else value for key, value in drawer.get_config().items()}
         )
-    is_layer = isinstance(activation, keras.layers.Layer)
-    apart = is_layer or (batch_norm and activation is not keras.activations.linear)
-    if apart:
-        config["activation"] = None
+    is_layer = isinstance(follows, keras.layers.Layer)
+    apart = is_layer or parametric or (batch_norm and follows is not linear)
+    config["activation"] = linear if apart else follows
     made = {"layer": kind.from_config(config)}
     if batch_norm:
         name = _free_name(f"{old.name}_deeper_bn", taken)
         made["batch_norm"] = kl.BatchNormalization(name=name, dtype=old.dtype_policy)
     if apart:
-        like = activation if is_layer else kl.Activation(activation, dtype=old.dtype_policy)
+        like = follows if is_layer else kl.Activation(follows, dtype=old.dtype_policy)
         name = _free_name(f"{old.name}_deeper_activation", taken)
-        made["activation"] = _rebuilt(like, {("name",): name})
+        new = _rebuilt(like, {("name",): name})
+        made["activation"] = rules.ParametricActivation(new, name=name, dtype=new.dtype_policy) if parametric else new
     return made
 
 
@@ -374,13 +381,13 @@ def _undo_statistics(batch_norm, values):
     batch_norm.set_weights([np.sqrt(variance + batch_norm.epsilon), mean, mean, variance])
 
 
-def _outputs_at(teacher, layer, x):
+def _outputs_at(teacher, graph, layer, x):
     if layer not in teacher.layers:
         raise Net2NetError(
             f"batch_norm: layer {layer.name!r} is inside a nested model, where statistics are not measured; "
             "leave batch_norm out, or flatten the model"
         )
-    return keras.Model(teacher.inputs, layer.output).predict(x, verbose=0)
+    return keras.Model(teacher.inputs, graph.tensors[layer]).predict(x, verbose=0)
 
 
 # What wider and deeper share
@@ -390,11 +397,10 @@ def _rebuilt(layer, settings=None):
     """A new layer from the settings of an old one, some of them replaced: {path in its config: value}."""
     if hasattr(layer, "load_assets") or isinstance(layer, kl.Discretization):
         raise Net2NetError(
-            f"layer {layer.name!r} ({type(layer).__name__}) keeps a table outside its weights, which "
-            f"cannot be carried over; "
-            "apply it before the model"
+            f"layer {layer.name!r} ({type(layer).__name__}) keeps a table outside its weights, which cannot be carried "
+            "over; apply it before the model"
         )
-    try:
+    with _naming(layer):
         config = layer.get_config()
         config |= _live(layer, config)
         for inner in (config.get("layer"), config.get("backward_layer")):
@@ -403,13 +409,17 @@ def _rebuilt(layer, settings=None):
         for path, value in (settings or {}).items():
             _set(config, path, value)
         return type(layer).from_config(config)
-    except Net2NetError:
-        raise
-    except Exception as error:  # the layer may be the user's, and fail in any way
+
+
+@contextlib.contextmanager
+def _naming(layer):
+    """Say which layer it is that fails: it may be the user's, and fail in any way."""
+    try:
+        yield
+    except Exception as error:
         raise Net2NetError(
-            f"layer {layer.name!r} ({type(layer).__name__}) cannot be rebuilt from its settings: "
-            f"{error}. It needs a get_config "
-            "and from_config that agree; a Lambda is better written as a layer or as keras.ops"
+            f"layer {layer.name!r} ({type(layer).__name__}) cannot be rebuilt from its settings: {error}. It needs a "
+            "get_config and from_config that agree; a Lambda is better written as a layer or as keras.ops"
         ) from error
 
 
@@ -469,8 +479,7 @@ def _weight_pairs(old, new):
     if len(old_weights) != len(new_weights):
         raise Net2NetError(
             f"layer {old.name!r} has {len(old_weights)} weights, but a new one with its settings has "
-            f"{len(new_weights)}; "
-            "weights that the settings do not tell of (LoRA, quantization) cannot be carried over"
+            f"{len(new_weights)}; weights that the settings do not tell of (LoRA, quantization) cannot be carried over"
         )
     return zip(old_weights, new_weights, strict=True)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from keras import layers as kl
 
+from helpers import ParametricActivation
 from helpers.models import example_inputs
 
 EXACT = {"float64": 1e-12, "float32": 1e-5}  # gap, as a part of the largest output
@@ -253,7 +254,8 @@ class Builder:
     def operation(self, x):
         self.left -= 1
         name = self.pick(
-            "relu", "tanh", "affine", "mean", "max", "vector", "reshape", "negative", "row", "swap", "slice"
+            *("relu", "tanh", "affine", "mean", "max", "vector", "reshape", "negative", "row", "swap", "slice"),
+            *("softmax", "pad", "flip", "cumsum", "where", "split", "first"),
         )
         self.code.append(f"operation {name} of {tuple(x.shape[1:])}")
         if name == "affine":
@@ -273,6 +275,17 @@ class Builder:
             return keras.ops.swapaxes(x, 1, -1)
         if name == "slice":
             return x[:, :1]
+        axis = self.pick(*range(1, len(x.shape)))
+        if name in ("softmax", "flip", "cumsum"):
+            return getattr(keras.ops, name)(x, axis=axis)
+        if name == "pad":
+            return keras.ops.pad(x, [(0, 0), *((1, 0) if a == axis else (0, 0) for a in range(1, len(x.shape)))])
+        if name == "where":
+            return keras.ops.where(x > 0.1, x, 0.5)
+        if name == "split":
+            return keras.ops.split(x, [x.shape[axis] // 2], axis=axis)[1]
+        if name == "first":
+            return x[:, 0] if len(x.shape) > 2 else x[:, :1]
         return {"relu": keras.ops.relu, "tanh": keras.ops.tanh, "negative": keras.ops.negative}[name](x)
 
     def step(self, x):
@@ -343,6 +356,7 @@ class Builder:
             kl.Identity(),
             kl.Softmax(axis=self.pick(*range(1, len(x.shape)))) if self.rarely() else kl.ReLU(),
             kl.Masking() if len(x.shape) == 3 else kl.ReLU(max_value=1.0),
+            ParametricActivation(kl.Activation(self.activation())),
         )
 
     def normalization(self, x):
@@ -355,7 +369,7 @@ class Builder:
             kl.LayerNormalization(),
             kl.LayerNormalization(axis=[1, last] if last > 1 else 1),
             kl.GroupNormalization(groups) if last > 1 else kl.BatchNormalization(),
-            kl.UnitNormalization() if self.rarely() else kl.BatchNormalization(),
+            kl.UnitNormalization(axis=self.pick(*range(1, last + 1))) if self.rarely() else kl.BatchNormalization(),
             *([kl.RMSNormalization()] if hasattr(kl, "RMSNormalization") else []),
         )
 

@@ -9,7 +9,7 @@ from keras import layers as kl
 from keras import ops
 from models_for_tests import EXACT, dtype, float64, quietly, randomize, relative_gap
 
-from helpers import Net2NetError, channel_groups, net2deeper_net, net2wider_net
+from helpers import Net2NetError, ParametricActivation, channel_groups, net2deeper_net, net2wider_net
 from helpers import layers as rules
 from helpers.models import example_inputs
 
@@ -193,6 +193,11 @@ KINDS = {
     "group_norm": (IMAGE, kl.GroupNormalization(2)),
     "group_norm_one": (IMAGE, kl.GroupNormalization(1)),
     "instance_norm": (IMAGE, kl.GroupNormalization(-1)),
+    "normalization": (VECTOR, kl.Normalization()),
+    "normalization_of_one": (VECTOR, kl.Normalization(mean=2.0, variance=4.0)),
+    "normalization_of_positions": (SEQUENCE, kl.Normalization(axis=1)),
+    "normalization_of_both": (SEQUENCE, kl.Normalization(axis=(1, 2))),
+    "unit_norm_over_positions": (SEQUENCE, kl.UnitNormalization(axis=1)),
     # Layers that change the shape
     "flatten": (IMAGE, kl.Flatten()),
     "flatten_vector": (VECTOR, kl.Flatten()),
@@ -235,6 +240,16 @@ KINDS = {
     "ops_concatenate": (VECTOR, lambda x: ops.concatenate([x, ops.tanh(x)], axis=-1)),
     "ops_reshape": (IMAGE, lambda x: ops.reshape(x, (-1, 36, x.shape[-1]))),
     "row_of_constants": (SEQUENCE, lambda x: x * np.arange(6.0)[:, None]),
+    "slice": (SEQUENCE, lambda x: x[:, 1:-1]),
+    "first_position": (SEQUENCE, lambda x: x[:, 0]),
+    "swapped_sides": (IMAGE, lambda x: ops.transpose(x, (0, 2, 1, 3))),
+    "another_axis": (VECTOR, lambda x: ops.squeeze(ops.expand_dims(x, 1), 1)),
+    "padded": (SEQUENCE, lambda x: ops.pad(x, ((0, 0), (2, 1), (0, 0)))),
+    "running_sum": (SEQUENCE, lambda x: ops.cumsum(x, axis=1)),
+    "softmax_operation_over_positions": (SEQUENCE, lambda x: ops.softmax(x, axis=1)),
+    "chosen": (VECTOR, lambda x: ops.where(x > 0, x, dense()(x))),
+    "two_halves": (SEQUENCE, lambda x: ops.multiply(*ops.split(x, 2, axis=1))),
+    "spread": (IMAGE, lambda x: x - ops.mean(x, axis=(1, 2), keepdims=True)),
     # Structure
     "shared": (VECTOR, shared),
     "siamese": (VECTOR, siamese),
@@ -292,7 +307,10 @@ def test_wider(name, exact):
     assert [layer.name for layer in student.layers[1:]] == [layer.name for layer in teacher.layers[1:]]
     before, after = channel_groups(teacher), channel_groups(student)
     assert [g.layers for g in after] == [g.layers for g in before]
-    assert all(new.width == old.width * (1 if old.fixed else 2) for old, new in zip(before, after, strict=True))
+    assert all(
+        new.width == old.width * (1 if old.fixed or old.structural else 2)
+        for old, new in zip(before, after, strict=True)
+    )
     if not any(word in name for word in RANDOM):
         # In training the batch's own statistics are used, and moved ones kept: the function must stay after that too.
         assert relative_gap(teacher, student, x, training=True) <= exact
@@ -306,7 +324,8 @@ def test_wider_unevenly(name, exact):
     groups = [g for g in channel_groups(teacher) if not g.fixed]
     tried = 0
     for group in groups:
-        widths = {group.layers[0]: 3 * teacher_width(teacher, group.layers[0]) // 2 + 1}
+        now = group.width if group.structural else teacher_width(teacher, group.layers[0])
+        widths = {group.layers[0]: 3 * now // 2 + 1}
         try:
             student = net2wider_net(teacher, widths, seed=tried)
         except Net2NetError as error:
@@ -518,8 +537,13 @@ REFUSED = {
     "softmax_conv": (conv(activation="softmax"), IMAGE, "layer 'conv2d.*': its activation 'softmax' mixes channels"),
     "log_softmax": (dense(activation="log_softmax"), VECTOR, "its activation 'log_softmax' mixes channels"),
     "softmax_gate": (kl.LSTM(3, recurrent_activation="softmax"), SEQUENCE, "its recurrent_activation 'softmax' mixes"),
-    "unit_norm": (kl.UnitNormalization(), VECTOR, r"layer 'unit_normalization.*' \(UnitNormalization\) has no rule"),
-    "layer_norm_positions": (kl.LayerNormalization(axis=1), SEQUENCE, r"normalizes axes \[1\] without the channels"),
+    "unit_norm": (kl.UnitNormalization(), VECTOR, "layer 'unit_normalization.*' divides by a norm over the channels"),
+    "normalization_by_channel": (
+        kl.Normalization(mean=[1.0, 2, 3, 4], variance=[1.0, 1, 2, 2]),
+        VECTOR,
+        "layer 'normalization.*' has a mean and variance for each channel among its settings",
+    ),
+    "layer_norm_positions": (kl.LayerNormalization(axis=1), SEQUENCE, r"normalizes axis \[?1\]? without the channels"),
     "batch_norm_positions": (
         kl.BatchNormalization(axis=1),
         SEQUENCE,
@@ -550,12 +574,17 @@ REFUSED = {
     "channel_constant": (
         lambda x: x * np.arange(1.0, 5),
         VECTOR,
-        "'multiply.*' takes a constant with an entry for each",
+        r"operation Multiply \('multiply.*'\) mixes its chan",
     ),
-    "channel_mean": (lambda x: ops.mean(x, axis=-1, keepdims=True), VECTOR, "'mean.*' reduces the channels to one"),
-    "channel_sum_axis_none": (lambda x: x / ops.sum(x, axis=(1, 2), keepdims=True), SEQUENCE, "reduces the channels"),
-    "operation": (lambda x: ops.flip(x, axis=-1), VECTOR, r"the operation Flip \('flip.*'\) has no rule for channels"),
-    "slice": (lambda x: x[:, 1:], VECTOR, r"the operation GetItem \('get_item.*'\) has no rule"),
+    "channel_mean": (lambda x: ops.mean(x, axis=-1, keepdims=True), VECTOR, r"the operation Mean \('mean.*'\) mixes"),
+    "channel_sum": (lambda x: x / ops.sum(x, axis=(1, 2), keepdims=True), SEQUENCE, "the operation Sum .* mixes"),
+    "channel_softmax": (lambda x: ops.softmax(x), VECTOR, r"the operation Softmax \('softmax.*'\) mixes its channels"),
+    "turned_channels": (lambda x: ops.flip(x, axis=-1), VECTOR, r"the operation Flip \('flip.*'\) mixes its channels"),
+    "sorted_channels": (lambda x: ops.sort(x, axis=-1), VECTOR, "the operation Sort .* mixes its channels"),
+    "some_channels": (lambda x: x[..., 1:], VECTOR, "the operation GetItem .* mixes its channels"),
+    "every_other_channel": (lambda x: x[..., ::2], VECTOR, "the operation GetItem .* mixes its channels"),
+    "moved_channels": (lambda x: ops.swapaxes(x, 1, 2), SEQUENCE, "the operation Swapaxes .* mixes its channels"),
+    "matrix_product": (lambda x: ops.matmul(x, np.eye(4)), VECTOR, "the operation Matmul .* mixes its channels"),
     "broadcast_to_many": (lambda x: dense(1)(x) * np.arange(1.0, 5), VECTOR, "multiply"),
 }
 
@@ -574,6 +603,45 @@ def test_lambda_is_refused():
     teacher = make(VECTOR, lambda x: kl.Lambda(lambda t: t[..., ::-1], name="flip")(x))
     with pytest.raises(Net2NetError, match=r"layer 'flip' \(Lambda\)"):
         net2wider_net(teacher, 2)
+
+
+INSIDE = [{"attention.num_heads": 5}, {"attention.value_dim": 4}, {"attention.num_heads": 4, "attention": 8}]
+
+
+@pytest.mark.parametrize("widths", INSIDE)
+@pytest.mark.parametrize("how", [{}, {"value_dim": 2, "use_bias": False}])
+def test_widths_inside_attention(widths, how):
+    teacher = make(SEQUENCE, lambda x: x + kl.MultiHeadAttention(2, 3, name="attention", **how)(x, x))
+    for split in ("equal", "random"):
+        student = net2wider_net(teacher, widths, split=split, seed=0)
+        assert relative_gap(teacher, student) <= EXACT["float64"]
+        layer = student.get_layer("attention")
+        assert layer.num_heads == widths.get("attention.num_heads", 2)
+        assert layer.value_dim == widths.get("attention.value_dim", how.get("value_dim", 3))
+        assert layer.key_dim == 3
+
+
+def test_a_factor_leaves_what_is_inside_attention():
+    teacher = make(SEQUENCE, lambda x: kl.MultiHeadAttention(2, 3, name="attention")(x, x))
+    layer = net2wider_net(teacher, 2).get_layer("attention")
+    assert (layer.num_heads, layer.key_dim, layer.value_dim) == (2, 3, 3)
+    assert "attention.num_heads" in repr(channel_groups(teacher))
+
+
+def test_what_is_refused_inside_attention():
+    teacher = make(SEQUENCE, lambda x: kl.MultiHeadAttention(2, 3, name="attention")(x, x))
+    with pytest.raises(Net2NetError, match="'attention.key_dim' cannot be widened: attention divides by the root of"):
+        net2wider_net(teacher, {"attention.key_dim": 6})
+    with pytest.raises(Net2NetError, match="'attention.num_heads' has 2 channels; expected more than that, got 2"):
+        net2wider_net(teacher, {"attention.num_heads": 2})
+    with pytest.raises(Net2NetError, match="has no layer 'attention.heads'; near names: 'attention'"):
+        net2wider_net(teacher, {"attention.heads": 4})
+    scores = make(
+        SEQUENCE,
+        lambda x: kl.MultiHeadAttention(2, 3, name="attention")(x, x, return_attention_scores=True)[1],
+    )
+    with pytest.raises(Net2NetError, match="also gives its attention scores, one for each head"):
+        net2wider_net(scores, {"attention.num_heads": 4})
 
 
 @pytest.mark.parametrize("width", [4 + 2, 4 * 2 + 1])
@@ -734,6 +802,19 @@ def test_a_rule_may_open_tie_and_pin():
             net2wider_net(teacher, 2)
     finally:
         del rules.RULES[Halves]
+
+
+def test_a_parametric_activation_is_widened_at_every_stage():
+    for layer in (kl.Activation("tanh"), kl.PReLU()):
+        teacher = make(VECTOR, lambda x, layer=layer: ParametricActivation(layer, name="phi")(x))
+        for a in (1.0, 0.3, 0.0):
+            teacher.get_layer("phi").a.assign(a)
+            student = net2wider_net(teacher, 2, split="random", seed=0)
+            assert student.get_layer("phi").a.numpy() == a
+            assert relative_gap(teacher, student) <= EXACT["float64"]
+    mixing = make(VECTOR, lambda x: ParametricActivation(kl.Softmax(), name="phi")(x))
+    with pytest.raises(Net2NetError, match="softmax over channels mixes them"):
+        net2wider_net(mixing, 2)
 
 
 def test_activations_are_asked_on_numbers():

@@ -1,13 +1,17 @@
 """Model in, model out: what a student keeps, that the teacher stays as it was, and what is refused."""
 
+import dataclasses
+import functools
+
 import keras
 import numpy as np
 import pytest
+import zoo
 from keras import layers as kl
 from keras import ops
 from models_for_tests import EXACT, dtype, float64, randomize, relative_gap, snapshot
 
-from helpers import Net2NetError, copy_weights, function_gap, net2deeper_net, net2wider_net
+from helpers import Net2NetError, ParametricActivation, copy_weights, function_gap, net2deeper_net, net2wider_net
 from helpers.models import example_inputs
 
 __all__ = ["float64"]
@@ -250,6 +254,16 @@ def twice_relu(x):
     return 2 * ops.relu(x)
 
 
+@dataclasses.dataclass
+class Clipped:
+    """An activation that is an object, and cannot be hashed."""
+
+    most: float = 2.0
+
+    def __call__(self, x):
+        return ops.clip(x, 0, self.most)
+
+
 def settled():
     """A model with a setting of every kind."""
     x = keras.Input((9, 9, 2), name="pixels")
@@ -381,6 +395,15 @@ def test_a_layer_that_cannot_be_copied_is_named():
     teacher = keras.Model(x, kl.Dense(2)(kl.Dense(5, name="hidden")(NoConfig(3.0)(x))))
     for make in (lambda: net2wider_net(teacher, {"hidden": 8}), lambda: net2deeper_net(teacher, "hidden")):
         with pytest.raises(Net2NetError, match="no_config"):
+            make()
+
+
+@pytest.mark.parametrize("activation", [functools.partial(keras.activations.relu, max_value=0.5), Clipped()])
+def test_an_activation_that_keras_cannot_write_down_is_named(activation):
+    x = keras.Input((4,))
+    teacher = keras.Model(x, kl.Dense(2)(kl.Dense(5, activation=activation, name="hidden")(x)))
+    for make in (lambda: net2wider_net(teacher, 2), lambda: net2deeper_net(teacher, "hidden")):
+        with pytest.raises(Net2NetError, match=r"layer 'hidden' \(Dense\) cannot be rebuilt from its settings"):
             make()
 
 
@@ -666,6 +689,69 @@ def test_other_activations_cannot(activation):
     assert [layer.name for layer in net2deeper_net(teacher).layers][:3] == ["hidden", "free", "free_deeper"]
 
 
+@pytest.mark.parametrize("activation", ["tanh", "gelu", "softmax", "relu", None])
+@pytest.mark.parametrize("how", ["linear", "parametric"])
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_new_layers_that_can_follow_any_activation(float64, activation, how, batch_norm):
+    x = keras.Input((6, 6, 2))
+    h = kl.Conv2D(4, 3, activation=activation, name="conv")(x)
+    h = kl.Dense(5, activation=activation, name="hidden")(kl.Flatten()(h))
+    teacher = randomize(keras.Model(x, kl.Dense(2)(h)))
+    x = example_inputs(teacher)
+    student = net2deeper_net(teacher, ["conv", "hidden"], activation=how, batch_norm=batch_norm, x=x)
+    assert relative_gap(teacher, student, x) <= EXACT["float64"]
+    phis = [layer for layer in student.layers if isinstance(layer, ParametricActivation)]
+    assert len(phis) == (2 if how == "parametric" and activation else 0)
+    assert student.get_layer("hidden_deeper").activation is keras.activations.linear
+    for phi in phis:
+        assert phi.trainable_weights[-1] is phi.a
+        phi.a.assign(0.0)  # annealed to the end: what is left is the activation itself
+    full = keras.Sequential([keras.Input((5,)), student.get_layer("hidden_deeper")])
+    if phis and not batch_norm:
+        values = keras.ops.convert_to_tensor(example_inputs(full))
+        there = phis[-1](full(values))
+        np.testing.assert_allclose(there, keras.activations.get(activation)(values), rtol=1e-12)
+    if phis and activation != "relu":
+        assert relative_gap(teacher, student, x) > 1e-3
+
+
+def test_a_parametric_student_is_learned_saved_and_grown_again(float64, tmp_path):
+    source = keras.Input((4,))
+    h = kl.PReLU(name="prelu")(kl.Dense(6, name="first")(source))
+    teacher = randomize(keras.Model(source, kl.Dense(2)(kl.Dense(5, activation="tanh", name="second")(h))))
+    student = net2deeper_net(teacher, ["first", "second"], activation="parametric")
+    assert relative_gap(teacher, student) <= EXACT["float64"]
+    student.compile("sgd", "mse")
+    x = example_inputs(teacher, 64)
+    student.fit(x, np.sin(x[:, :2]), epochs=3, verbose=0)
+    phi = student.get_layer("second_deeper_activation")
+    assert 0 < abs(float(phi.a.numpy()) - 1) < 1
+    student.save(tmp_path / "student.keras")
+    loaded = keras.models.load_model(tmp_path / "student.keras")
+    assert relative_gap(student, loaded, x) == 0
+    for grown in (
+        net2wider_net(loaded, 1.5, split="random", seed=0),
+        net2deeper_net(loaded, "second_deeper", activation="linear"),
+    ):
+        assert relative_gap(loaded, grown, x) <= EXACT["float64"]
+    after = [layer.name for layer in net2deeper_net(loaded, "second_deeper", activation="linear").layers]
+    assert after.index("second_deeper_deeper") == after.index("second_deeper_activation") + 1
+    with pytest.raises(Net2NetError, match="activation 'second_deeper_activation' is not idempotent"):
+        net2deeper_net(loaded, "second_deeper")
+
+
+def test_a_pair_of_rectangular_kernels(float64):
+    source = keras.Input((7, 7, 2))
+    h = kl.Activation("relu")(kl.BatchNormalization()(kl.Conv2D(4, 3, name="conv")(source)))
+    teacher = randomize(keras.Model(source, kl.Dense(2)(kl.Flatten()(h))))
+    x = example_inputs(teacher)
+    vertical = net2deeper_net(teacher, "conv", kernel_size=(3, 1), batch_norm=True, x=x)
+    pair = net2deeper_net(vertical, "conv_deeper", kernel_size=(1, 3), batch_norm=True, x=x)
+    shapes = [layer.kernel.shape for layer in pair.layers if isinstance(layer, kl.Conv2D)]
+    assert shapes == [(3, 3, 2, 4), (3, 1, 4, 4), (1, 3, 4, 4)]
+    assert relative_gap(teacher, pair, x) <= EXACT["float64"]
+
+
 def test_activation_layers_behind_a_layer():
     x = keras.Input((6, 6, 2))
     h = kl.ReLU(max_value=4.0, name="relu")(kl.BatchNormalization(name="norm")(kl.Conv2D(4, 3, name="conv")(x)))
@@ -733,6 +819,16 @@ def test_batch_norm_in_models_with_several_inputs(float64):
             assert "tower" in str(error)
         else:
             assert relative_gap(teacher, student, x) <= EXACT["float64"]
+
+
+def test_batch_norm_behind_a_layer_that_is_used_elsewhere_too(float64):
+    layer = kl.Conv2D(4, 3, activation="relu", name="conv")
+    layer(keras.Input((9, 9, 2)))
+    source = keras.Input((6, 6, 2))
+    teacher = randomize(keras.Model(source, kl.Dense(2)(kl.Flatten()(layer(source)))))
+    x = example_inputs(teacher)
+    for student in (net2deeper_net(teacher, "conv", batch_norm=True, x=x), net2wider_net(teacher, 2)):
+        assert relative_gap(teacher, student, x) <= EXACT["float64"]
 
 
 def test_a_unit_that_never_changes_has_no_variance(float64):
@@ -942,6 +1038,13 @@ def overridden():
     return Overridden(x, kl.Dense(2)(kl.Dense(5, name="hidden")(x)), name="overridden")
 
 
+def nested_overridden():
+    inside = keras.Input((5,))
+    part = Overridden(inside, kl.Dense(5)(inside), name="part")
+    x = keras.Input((4,))
+    return keras.Model(x, kl.Dense(2)(part(kl.Dense(5, name="hidden")(x))))
+
+
 ERRORS = {
     "smaller": (
         lambda: net2wider_net(small(), {"hidden": 5}),
@@ -991,6 +1094,8 @@ ERRORS = {
         r"model 'overridden' \(Overridden\): expected a Sequential or",
     ),
     "overridden_deeper": (lambda: net2deeper_net(overridden(), "hidden"), r"model 'overridden' \(Overridden\)"),
+    "nested_overridden": (lambda: net2wider_net(nested_overridden(), 2), "part"),
+    "nested_overridden_deeper": (lambda: net2deeper_net(nested_overridden(), "hidden"), "part"),
     "no_model": (lambda: net2wider_net([1], 2), "model: expected a keras.Model, got list"),
     "no_hidden": (
         lambda: net2wider_net(keras.Sequential([keras.Input((2,)), kl.Dense(2)], name="flat"), 2),
@@ -1065,41 +1170,21 @@ def test_a_hidden_layer_that_is_also_an_output():
 # Real architectures
 
 
-APPLICATIONS = {
-    "MobileNetV2": {"alpha": 0.35},
-    "ResNet50V2": {},
-    "DenseNet121": {},
-    "EfficientNetB0": {},
-    "VGG16": {},
-    "ResNet50": {},
-    "Xception": {},
-    "InceptionV3": {},
-    "NASNetMobile": {},
-}
-SIDES = {"Xception": 71, "InceptionV3": 75}
-GAINS = {"EfficientNetB0": 3.0, "MobileNet": 3.0}  # without, a signal of 1 ends as 1e-12
-AFTER = {"EfficientNetB0": "block1a_project_conv"}  # the first convolution has swish behind it
-QUICK = ("MobileNetV2", "ResNet50V2", "DenseNet121", "EfficientNetB0")
+APPLICATIONS = "VGG16 ResNet50 ResNet50V2 DenseNet121 MobileNet MobileNetV2 EfficientNetB0 Xception".split()
 
 
-@pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in APPLICATIONS])
+@pytest.mark.parametrize("name", APPLICATIONS)
 def test_applications(float64, name):
-    side = SIDES.get(name, 32)
-    build = getattr(keras.applications, name)
-    how = {"weights": None, "input_shape": (side, side, 3), "classes": 5, "classifier_activation": None}
-    if name == "VGG16":
-        how |= {"include_top": False, "pooling": "avg"}
-    teacher = randomize(build(**how, **APPLICATIONS[name]), gain=GAINS.get(name, 1.0))
-    # EfficientNet scales its images itself; large numbers in the others would only magnify the rounding.
-    x = np.random.default_rng(0).uniform(0, 255 if "Efficient" in name else 1, (2, side, side, 3))
-    factor = 2 if name == "ConvNeXtTiny" else 1.25  # layer normalization wants a whole one
-    student = net2wider_net(teacher, factor, split="random", seed=0)
+    teacher, x = zoo.build(name, side=64 if name == "EfficientNetB0" else 32)
+    student = net2wider_net(teacher, 1.25, split="random", seed=0)
     assert student.count_params() > 1.3 * teacher.count_params()
     assert relative_gap(teacher, student, x) <= EXACT["float64"]
     del student
-    first = next(layer.name for layer in teacher.layers if isinstance(layer, kl.Conv2D))
-    if name == "ConvNeXtTiny":
-        return
-    width = teacher.get_layer(first).filters
-    assert relative_gap(teacher, net2wider_net(teacher, {first: width + 3}, seed=0), x) <= EXACT["float64"]
-    assert relative_gap(teacher, net2deeper_net(teacher, AFTER.get(name, first)), x) <= EXACT["float64"]
+    convolutions = [layer for layer in teacher.layers if type(layer) is kl.Conv2D]
+    for layer in (convolutions[0], convolutions[len(convolutions) // 2]):
+        student = net2wider_net(teacher, {layer.name: layer.filters + 3}, seed=0)
+        assert student.get_layer(layer.name).filters == layer.filters + 3
+        assert relative_gap(teacher, student, x) <= EXACT["float64"]
+        student = net2deeper_net(teacher, layer.name, activation="linear")
+        assert len(student.layers) > len(teacher.layers)
+        assert relative_gap(teacher, student, x) <= EXACT["float64"]

@@ -15,7 +15,7 @@ from models_for_tests import EXACT, Builder, dtype, not_trivial, outputs, quietl
 from helpers import Net2NetError, channel_groups, net2deeper_net, net2wider_net
 from helpers.models import example_inputs
 
-GRAPHS = int(os.environ.get("NET2NET_GRAPHS", 100))
+GRAPHS = int(os.environ.get("NET2NET_GRAPHS", 500))
 SEEN = Counter()
 
 
@@ -28,9 +28,11 @@ def wanted(rng, model):
     widths = {}
     for group in groups:
         if not widths or rng.randint(0, 1):
-            layer = next(layer for layer in model._flatten_layers() if layer.name == group.layers[0])
-            width = layer._inbound_nodes[0].outputs[0].shape[-1]
-            widths[layer.name] = width * times if times else width + rng.randint(1, 5)
+            name, width = group.layers[0], group.width
+            if not group.structural:
+                layer = next(layer for layer in model._flatten_layers() if layer.name == name)
+                width = layer._inbound_nodes[0].outputs[0].shape[-1]
+            widths[name] = width * times if times else width + rng.randint(1, 5)
     return widths
 
 
@@ -69,7 +71,8 @@ def check_graph(rng):
         how = {"split": rng.choice(["equal", "random"]), "seed": rng.randint(0, 99)}
         widths = wanted(rng, model)
         wide = check("wider", net2wider_net, model, widths, **how)
-        deep = check("deeper", net2deeper_net, model)
+        activation = rng.choice(["same", "same", "linear", "parametric"])
+        deep = check("deeper", net2deeper_net, model, activation=activation)
         if wide is not None and rng.randint(0, 1):
             check("deeper after wider", net2deeper_net, wide)
         if deep is not None and rng.randint(0, 1):
