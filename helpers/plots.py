@@ -20,12 +20,14 @@ __all__ = [
     "flatten_rows",
     "flowchart",
     "function_curves",
+    "gap_chart",
     "growth_curves",
     "kernels_on_image",
     "learning_curves",
     "lines",
     "mapping_arrows",
     "networks",
+    "output_scatter",
     "training_panels",
     "use_style",
     "weight_change",
@@ -838,4 +840,82 @@ def growth_curves(before, after, value="val_accuracy", ylabel="validation accura
     axes.text(grown, 1.02, "growth", transform=place, ha="center", va="bottom", fontsize=9.5)
     axes.text(grown / 2, 1.02, name, transform=place, ha="center", va="bottom", fontsize=9.5)
     _label_ends(axes, ends, gap=0.11)
+    return figure
+
+
+# Chapter 6: what goes wrong
+
+
+@_in_style
+def output_scatter(teacher, students):
+    """Each student's outputs against the teacher's: on the diagonal where they agree.
+
+    Parameters
+    ----------
+    teacher : ndarray
+        Outputs of the teacher, of any shape; about 200 numbers make a readable picture.
+    students : dict
+        ``{title: ndarray}`` of the teacher's shape; up to three. Titles may have two lines.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    teacher = np.ravel(np.asarray(teacher, float))
+    figure, grid = _figure(WIDTH / len(students) + 0.9 if len(students) > 1 else 2.9, ncols=len(students), sharey=True)
+    low, high = teacher.min(), teacher.max()
+    room = 0.35 * (high - low)
+    for axes, (title, student) in zip(np.atleast_1d(grid), students.items(), strict=True):
+        student = np.ravel(np.asarray(student, float))
+        same = np.abs(student - teacher).max() < 1e-5 * np.abs(teacher).max()
+        color, marker = (BLUE, "o") if same else (VERMILION, "s")
+        axes.axline((0, 0), slope=1, color="#888888", lw=1, zorder=0)
+        inside = np.clip(student, low - room, high + room)  # what lies farther off is drawn at the edge
+        axes.plot(teacher, inside, marker, color=color, ms=2.6, mew=0, alpha=0.7)
+        axes.set_title(f"{title}\n{'same' if same else 'changed'}", color=INK if same else "#A34700", fontsize=10)
+        axes.set(xlim=(low - room, high + room), ylim=(low - room, high + room), aspect="equal")
+        axes.locator_params(nbins=4)
+        axes.tick_params(labelsize=9)
+        axes.set_xlabel("teacher")
+    np.atleast_1d(grid)[0].set_ylabel("student")
+    return figure
+
+
+@_in_style
+def gap_chart(gaps, limits=None, floor=1e-17):
+    """The gaps of many students on one logarithmic axis, from the smallest to the largest.
+
+    Parameters
+    ----------
+    gaps : dict
+        ``{name: gap}``, each a part of the largest output. A gap of 0 is drawn at `floor`, on a tick that says 0.
+    limits : dict, optional
+        ``{word: value}``: vertical lines, such as ``{"float64": 1e-12}``. Students under the smallest are drawn as
+        blue circles, all others as red squares.
+    floor : float
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    limits = limits or {}
+    ordered = sorted(gaps, key=gaps.get)
+    figure, axes = _figure(0.27 * len(gaps) + 1.1)
+    exact = min(limits.values(), default=0)
+    for line, name in enumerate(ordered):
+        at, same = max(gaps[name], floor), gaps[name] <= exact
+        axes.plot([floor / 10, at], [line, line], color="#BBBBBB", lw=1, zorder=1)
+        axes.plot(at, line, marker="o" if same else "s", color=BLUE if same else VERMILION, ms=6, zorder=2)
+    axes.set_xscale("log")
+    top = 10.0 ** np.ceil(np.log10(max(max(gaps.values()) * 3, *limits.values(), floor * 10)))
+    powers = 10.0 ** np.arange(-15, np.log10(top) + 0.5, 5)
+    axes.set_xticks([floor, *powers], ["0", *(f"$10^{{{round(np.log10(p))}}}$" for p in powers)])
+    axes.minorticks_off()
+    axes.set(xlim=(floor / 3, top), ylim=(-0.7, len(gaps) - 0.3), xlabel="gap, as a part of the largest output")
+    axes.set_yticks(range(len(ordered)), ordered, fontsize=9.5)
+    axes.tick_params(axis="y", length=0)
+    for word, value in limits.items():
+        axes.axvline(value, color=INK, lw=1, ls=DASHES[1], zorder=0)
+        place = axes.get_xaxis_transform()
+        axes.text(value, 1.01, word, transform=place, ha="center", va="bottom", fontsize=9.5)
     return figure

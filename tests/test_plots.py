@@ -240,3 +240,49 @@ def test_growth_curves_go_on_where_the_teacher_ends():
     assert set(growth.get_xdata()) == {20}
     assert {"teacher", "growth", "student", "from\nscratch"} <= {text.get_text() for text in axes.texts}
     assert axes.get_ylim() == (0, 1)
+
+
+# ------------------------------------------------------------------ chapter 06: what goes wrong
+
+OUTPUTS = RNG.normal(size=(20, 10))
+OF_06 = {
+    "output_scatter": lambda: plots.output_scatter(
+        OUTPUTS, {"as it is": OUTPUTS, "divided by\ncopies only": 1.5 * OUTPUTS, "rounded": OUTPUTS + 1e-9}
+    ),
+    "output_scatter of one": lambda: plots.output_scatter(OUTPUTS, {"far off": OUTPUTS + 100}),
+    "gap_chart": lambda: plots.gap_chart(
+        {"a fault with a long name": 4.2, "zero": 0.0, "rounding": 3e-16, "small fault": 2e-7},
+        {"float64": 1e-12, "float32": 1e-5},
+    ),
+    "gap_chart without limits": lambda: plots.gap_chart({"one": 0.5}),
+}
+
+
+@pytest.mark.parametrize("name", OF_06)
+def test_figure_of_chapter_06_draws_small_and_within_its_frame(name, monkeypatch):
+    monkeypatch.setitem(CALLS, name, OF_06[name])
+    test_figure_draws_small_and_within_its_frame(name)
+
+
+def test_output_scatter_tells_same_from_changed_and_keeps_all_dots_inside():
+    titles = [axes.get_title().splitlines()[-1] for axes in OF_06["output_scatter"]().axes]
+    assert titles == ["same", "changed", "same"]
+    (axes,) = OF_06["output_scatter of one"]().axes
+    dots = axes.lines[1].get_ydata()
+    assert len(dots) == OUTPUTS.size
+    assert dots.max() == dots.min() == axes.get_ylim()[1], "what lies farther off is drawn at the edge"
+
+
+def test_gap_chart_orders_gaps_and_marks_what_is_exact():
+    (axes,) = OF_06["gap_chart"]().axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == [
+        "zero",
+        "rounding",
+        "small fault",
+        "a fault with a long name",
+    ]
+    drawn = {line.get_marker(): line for line in axes.lines if line.get_marker() not in ("None", None)}
+    assert set(drawn) == {"o", "s"}
+    at = [float(line.get_xdata()[0]) for line in axes.lines if line.get_marker() in ("o", "s")]
+    assert at == [1e-17, 3e-16, 2e-7, 4.2]
+    assert axes.get_xticklabels()[0].get_text() == "0"
