@@ -15,6 +15,7 @@ from matplotlib.patches import FancyBboxPatch, Rectangle
 
 __all__ = [
     "activation_gallery",
+    "channel_rows",
     "copy_distances",
     "digits",
     "flatten_rows",
@@ -919,3 +920,98 @@ def gap_chart(gaps, limits=None, floor=1e-17):
         place = axes.get_xaxis_transform()
         axes.text(value, 1.01, word, transform=place, ha="center", va="bottom", fontsize=9.5)
     return figure
+
+
+# Chapter 5: whole models
+
+
+@_in_style
+def channel_rows(model):
+    """A model from top to bottom, and under each layer the row of its channels: which group each of them belongs to.
+
+    Channels that widen together have one letter and one color. What cannot be widened is gray.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Small: up to about nine layers behind each other, up to four side by side.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    import keras  # here alone: no other figure needs Keras
+
+    from helpers import graph as g
+
+    model = keras.Model(model.inputs, model.outputs)  # a Sequential as a graph, too
+    graph = g.read(model)
+    groups = {units: group for units, group in graph.groups.items() if group.layers and not group.fixed}
+    numbers = {units: number for number, units in enumerate(groups)}
+    levels, above = _levels(model)
+    across = max(map(len, levels))
+    figure, axes = _figure(0.66 * len(levels) + 0.1)
+    rows = {op: g.resolve(graph.rows[id(op.output)]) for level in levels for op in level if hasattr(op, "output")}
+    room = {op: across - 0.1 if len(level) == 1 else 0.86 for level in levels for op in level}
+    scale = min(room[op] / sum(units.width * run for units, run in row) for op, row in rows.items())
+    places = {}
+    for depth, level in enumerate(levels):
+        level.sort(key=lambda op: np.mean([places[other][0] for other in above[op]] or [0]))
+        for number, op in enumerate(level):
+            x, y = number - (len(level) - 1) / 2, -depth
+            places[op] = (x, y)
+            for other in above[op]:
+                bottom = (places[other][0], places[other][1] - 0.38)
+                axes.plot(*zip(bottom, (x, y + 0.36), strict=True), color="#888888", lw=1.2, zorder=1)
+            if op not in rows:  # a line that only passes by
+                axes.plot([x, x], [y + 0.36, y - 0.38], color="#888888", lw=1.2, zorder=1)
+                continue
+            width = sum(units.width * run for units, run in rows[op])
+            axes.text(x, y + 0.13, f"{op.name}  {width}", ha="center", va="center", fontsize=9, bbox=_PAPER, zorder=3)
+            left = x - scale * width / 2
+            for units, run in rows[op]:
+                size = scale * units.width * run
+                color = CYCLE[numbers[units] % 7] if units in numbers else "#999999"
+                face = mpl.colors.to_rgba(color, 0.28 if units in numbers else 0.15)
+                axes.add_patch(Rectangle((left, y - 0.38), size, 0.3, fc="white", ec="none", zorder=2))
+                axes.add_patch(Rectangle((left, y - 0.38), size, 0.3, fc=face, ec=color, lw=1.4, zorder=3))
+                letter = chr(ord("A") + numbers[units] % 26) if units in numbers else ""
+                axes.text(left + size / 2, y - 0.24, letter, ha="center", va="center", fontsize=9, zorder=4)
+                left += size
+    axes.set(xlim=(-across / 2, across / 2), ylim=(-len(levels) + 0.55, 0.45))
+    axes.axis("off")
+    return figure
+
+
+_PAPER = {"fc": "white", "ec": "none", "pad": 1.2}
+
+
+def _levels(model):
+    """The operations of a model by their distance from the inputs; what passes a level by stands there as a tuple."""
+    maker = {id(op.output): op for op in model.operations}
+    parents, depth = {}, {}
+
+    def visit(op):
+        inputs = op.input if isinstance(op.input, list) else [op.input]
+        parents[op] = [maker[id(x)] for x in inputs if maker[id(x)] is not op]  # an input layer gives what it takes
+        for other in parents[op]:
+            if other not in depth:
+                visit(other)
+        depth[op] = 1 + max((depth[other] for other in parents[op]), default=-1)
+
+    for output in model.outputs:
+        visit(maker[id(output)])
+    levels, above = [[] for _ in range(1 + max(depth.values()))], {}
+    for op in depth:  # in the order in which merges take their inputs
+        levels[depth[op]].append(op)
+    for op in depth:
+        above[op] = []
+        for other in parents[op]:
+            last = other
+            for level in range(depth[other] + 1, depth[op]):
+                passing = (other, op, level)
+                levels[level].append(passing)
+                above[passing] = [last]
+                last = passing
+            above[op].append(last)
+    return levels, above

@@ -286,3 +286,70 @@ def test_gap_chart_orders_gaps_and_marks_what_is_exact():
     at = [float(line.get_xdata()[0]) for line in axes.lines if line.get_marker() in ("o", "s")]
     assert at == [1e-17, 3e-16, 2e-7, 4.2]
     assert axes.get_xticklabels()[0].get_text() == "0"
+
+
+# ------------------------------------------------------------------ chapter 05: whole models
+
+
+def residual():
+    import keras
+    from keras import layers
+
+    x = keras.Input((4, 4, 3), name="image")
+    h = layers.Conv2D(8, 3, padding="same", name="stem")(x)
+    inner = layers.Conv2D(8, 3, padding="same", name="second")(layers.Conv2D(12, 3, padding="same", name="first")(h))
+    h = layers.Add(name="sum")([inner, h])
+    h = layers.Concatenate(name="both")([h, layers.Conv2D(4, 1, name="third")(h)])
+    return keras.Model(x, layers.Dense(2, name="classes")(layers.GlobalAveragePooling2D(name="pool")(h)))
+
+
+def chain():
+    import keras
+
+    dense = keras.layers.Dense
+    return keras.Sequential([keras.Input((3,), name="x"), dense(4, name="hidden"), dense(2, name="out")])
+
+
+OF_05 = {"a chain": lambda: plots.channel_rows(chain()), "a branch": lambda: plots.channel_rows(residual())}
+
+
+@pytest.mark.parametrize("name", OF_05)
+def test_figure_of_chapter_05_draws_small_and_within_its_frame(name, monkeypatch):
+    monkeypatch.setitem(CALLS, name, OF_05[name])
+    test_figure_draws_small_and_within_its_frame(name)
+
+
+def test_channel_rows_give_tied_layers_one_letter_and_fixed_ones_none():
+    (axes,) = OF_05["a branch"]().axes
+    words = [text.get_text() for text in axes.texts]
+    rows, name = {}, None
+    for word in words:
+        if " " in word:
+            name = word.split()[0]
+            rows[name] = ""
+        else:
+            rows[name] += word
+    assert rows == {
+        "image": "",
+        "stem": "A",
+        "first": "B",
+        "second": "A",
+        "sum": "A",
+        "third": "C",
+        "both": "AC",
+        "pool": "AC",
+        "classes": "",
+    }
+    assert "both  12" in words
+    boxes = [(box.get_x(), box.get_x() + box.get_width()) for box in axes.patches]
+    low, high = axes.get_xlim()
+    assert all(low <= left < right <= high for left, right in boxes)
+
+
+def test_channel_rows_of_a_chain_stand_below_each_other():
+    (axes,) = OF_05["a chain"]().axes
+    named = [text for text in axes.texts if text.get_text()]
+    assert [text.get_text() for text in named] == ["x  3", "hidden  4", "A", "out  2"]
+    assert {text.get_position()[0] for text in named} == {0.0}
+    heights = [text.get_position()[1] for text in named]
+    assert heights == sorted(heights, reverse=True)
