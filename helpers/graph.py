@@ -340,10 +340,10 @@ class Graph:
             if not group.layers or group.structural:
                 continue
             if group.fixed:
-                free = [g.layers[0] for g in self.groups.values() if g.layers and not g.fixed]
+                free = dict.fromkeys([g.layers[0] for g in self.groups.values() if g.layers and not g.fixed][:2], "...")
                 raise Net2NetError(
                     f"widths: layer {group.layers[0]!r} cannot be widened: {group.fixed}. A factor widens every hidden "
-                    f"layer; name the ones to widen instead, for example {dict.fromkeys(free[:2], '...')}"
+                    f"layer; {f'name the ones to widen instead, for example {free}' if free else 'none of them can be'}"
                 )
             # The least integer not below n * factor, but for a factor's rounding error: 10 * 1.1 is 11.
             sizes[units] = math.ceil(units.width * factor - 1e-9)

@@ -258,6 +258,9 @@ def test_a_factor_says_which_layer_stops_it():
     assert "layer 'mixed' cannot be widened: layer 'mixed': its activation 'softmax' mixes channels" in message
     assert "for example {'free': '...'}" in message
     assert net2wider_net(model, {"free": 9}).get_layer("free").units == 9
+    alone = keras.Model(x, kl.Dense(2)(kl.Dense(4, activation="softmax", name="mixed")(x)))
+    with pytest.raises(Net2NetError, match="A factor widens every hidden layer; none of them can be$"):
+        net2wider_net(alone, 2)
 
 
 def test_ties_that_no_mapping_serves_are_refused():
