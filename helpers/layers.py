@@ -273,6 +273,10 @@ def _nested(plan, key):
     return {(key, "config", *path): row for path, row in plan.settings.items()}
 
 
+# Keras' addition on TensorFlow takes what squeezes to a vector for a bias, if it is as long as axis 1 or the last.
+_BIAS = "Keras may add a vector along another axis once that is as long as the vector"
+
+
 @keras.saving.register_keras_serializable("helpers")
 class ParametricActivation(kl.Wrapper):
     """An activation that starts as the identity and is learned: a * v + (1 - a) * f(v), with a weight a of 1 at first.
@@ -323,6 +327,10 @@ def _attention(layer, call):
     (key,) = call.named("key") or [value]
     heads, keys, values = (call.open(width) for width in (layer.num_heads, layer.key_dim, layer.value_dim))
     call.pin(keys, "attention divides by the root of key_dim, which Keras rounds to float32", structural=True)
+    if layer._use_bias and 1 in (layer.key_dim, layer.value_dim):
+        reason = f"layer {layer.name!r} has a key_dim or value_dim of 1, and then {_BIAS}; build it without bias"
+        for row in (heads, values):
+            call.pin(row, reason, structural=True)
     out = query  # without an output shape of its own, the layer gives as many channels as the query has
     if layer._output_shape:
         out = call.open(layer._output_shape[-1])
@@ -488,6 +496,8 @@ def _merge(layer, call):
     widths = [shape[-1] if shape else None for shape in call.shapes]
     if None in widths or any(max(widths) != shape[-1] for shape in call.out_shapes):
         return frozen(call, f"{layer.name!r} merges tensors whose channels are not known or not its own")
+    if "Add" in type(layer).__name__ and (1,) in {shape[:1] for shape in call.shapes} and len(set(call.shapes)) > 1:
+        return frozen(call, f"{layer.name!r} adds tensors of unlike shapes in batches of 1, where {_BIAS}")
     full = [x for x, width in zip(call.xs, widths, strict=True) if width == max(widths)]
     for x, width in zip(call.xs, widths, strict=True):
         if width < max(widths):
@@ -529,8 +539,9 @@ def _operation(operation, call):
         return _concatenate(operation, call)
     if kind == "Reshape":
         return _reshaped(call, operation.name, ("newshape", len(operation.newshape) - 1))
-    # TensorFlow's addition takes any vector as long as there are channels for a bias, whichever way it lies.
-    if (kind == "Add" and call.has_array) or not _treats_channels_alike(operation, call):
+    if kind == "Add" and call.has_array:
+        return frozen(call, f"the operation Add ({operation.name!r}) takes an array, and {_BIAS}")
+    if not _treats_channels_alike(operation, call):
         return frozen(
             call, f"the operation {kind} ({operation.name!r}) mixes its channels, or has constants for each of them"
         )

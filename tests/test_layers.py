@@ -364,6 +364,35 @@ def test_float32(name):
         assert relative_gap(teacher, net2deeper_net(teacher)) <= EXACT["float32"]
 
 
+LEARN = (
+    *("conv1d", "conv2d_grouped", "depthwise2d", "separable2d", "conv2d_transpose", "batch_norm_image", "layer_norm"),
+    *(
+        "lstm",
+        "gru",
+        "bidirectional",
+        "time_distributed_dense",
+        "attention",
+        "transformer_block",
+        "prelu",
+        "group_norm",
+    ),
+    *("residual_convolution", "inception", "multiply_broadcast", "siamese", "nested_shared", "two_halves"),
+)
+
+
+@pytest.mark.parametrize("name", LEARN)
+def test_students_learn_from_where_the_teacher_was(name):
+    teacher = make(*KINDS[name])
+    x = example_inputs(teacher, 32)
+    y = teacher.predict(x, verbose=0) + np.random.default_rng(0).normal(size=(32, 3))
+    teacher.compile(keras.optimizers.SGD(1e-4), "mse")
+    start = teacher.evaluate(x, y, verbose=0)
+    for student in (net2wider_net(teacher, 2, split="random", seed=0), net2deeper_net(teacher)):
+        np.testing.assert_allclose(student.evaluate(x, y, verbose=0), start, rtol=1e-9)
+        student.fit(x, y, batch_size=32, epochs=5, verbose=0)
+        assert student.evaluate(x, y, verbose=0) < start
+
+
 def test_training_moves_statistics_alike():
     teacher = make(IMAGE, kl.BatchNormalization())
     student = net2wider_net(teacher, 2, seed=0)
@@ -686,6 +715,34 @@ def test_a_constant_that_keras_takes_for_a_bias(width):
         except Net2NetError:
             continue
         assert relative_gap(teacher, student) <= EXACT["float64"]
+
+
+def test_biases_that_keras_adds_along_the_wrong_axis():
+    """Biases of shape (heads, 1) are added along the positions if there are as many of them as heads: here, with 6."""
+    for how in ({"key_dim": 1}, {"key_dim": 2, "value_dim": 1}):
+        teacher = make(SEQUENCE, lambda x, how=how: kl.MultiHeadAttention(2, name="attention", **how)(x, x))
+        for inside in ("num_heads", "value_dim"):
+            with pytest.raises(
+                Net2NetError, match="'attention' has a key_dim or value_dim of 1, and then Keras may add"
+            ):
+                net2wider_net(teacher, {f"attention.{inside}": 6})
+        assert relative_gap(teacher, net2wider_net(teacher, 2, seed=0)) <= EXACT["float64"]
+    bare = {"key_dim": 1, "use_bias": False, "name": "attention"}
+    teacher = make(SEQUENCE, lambda x: kl.MultiHeadAttention(2, **bare)(x, x))
+    for widths in ({"attention.num_heads": 6}, {"attention.value_dim": 6}):
+        assert relative_gap(teacher, net2wider_net(teacher, widths, seed=0)) <= EXACT["float64"]
+
+
+@pytest.mark.parametrize("plus", [lambda *xs: xs[0] + xs[1], lambda *xs: kl.Add()(xs)], ids=["operation", "layer"])
+def test_sums_in_batches_of_one(plus):
+    x = keras.Input(batch_shape=(1, 6, 3))
+    h = plus(kl.Dense(4, name="first")(x), kl.Dense(1)(x))
+    teacher = randomize(keras.Model(x, kl.Dense(3)(kl.Dense(5, name="hidden")(h))))
+    with pytest.raises(Net2NetError, match="adds tensors of unlike shapes in batches of 1, where Keras may add"):
+        net2wider_net(teacher, {"first": 6})
+    x = np.random.default_rng(0).normal(size=(1, 6, 3))
+    student = net2wider_net(teacher, {"hidden": 9}, seed=0)
+    np.testing.assert_allclose(student(x), teacher(x), rtol=1e-12)
 
 
 def test_masks_made_of_channels_are_not_torn():
