@@ -1,41 +1,61 @@
-"""What a reader moves in a notebook.
+"""What a reader moves: small networks that are widened and deepened by hand.
 
-An explorable has two faces in one bundle. Where Python runs it is a widget: its controls are moved, the network is
-built again, the picture follows. On a page without Python it is the picture of the state in which it was left, with its
-description and a line that says where it can be moved; no control is shown that does nothing.
+An explorable has two faces in one bundle, made from the same files in ``book/web``. Where Python runs it is an
+`anywidget`: Python reads and sets its traits, and they can be linked to those of any other widget. On a page without
+Python it is the same element, which computes everything in the page; without scripts, and in print, its picture.
+
+The page draws as NumPy draws, so a seed shows the same network on both sides. All numbers are float64.
 """
 
 import base64
 import html
 import io
+import json
+import math
+from pathlib import Path
 
-import ipywidgets as widgets
-import keras
+import anywidget
+import matplotlib as mpl
 import numpy as np
+import traitlets as t
 
 from helpers import plots
 from helpers import weights as w
-from helpers.models import function_gap
 from helpers.weights import Net2NetError
 
-__all__ = ["Explorable", "Widen", "widen"]
+__all__ = ["ACTIVATIONS", "Explorable", "Widen", "curve_teacher", "widen"]
 
-COLAB = "https://colab.research.google.com/github/net2net-book/net2net-book/blob/main/book/"
+HERE = Path(__file__).resolve().parent
+WEB = next(folder for folder in (HERE / "web", HERE.parent / "book" / "web") if folder.is_dir())
+SHARED = ("net2net.js", "net2net-element.js")  # what the script of every element stands on
+STYLE = "net2net.css"
+
+# By Keras' names, with Keras' default settings, in float64 and without TensorFlow.
+ACTIVATIONS = {
+    "relu": lambda v: np.maximum(v, 0),
+    "relu6": lambda v: np.clip(v, 0, 6),
+    "linear": lambda v: np.asarray(v),
+    "leaky_relu": lambda v: np.where(v > 0, v, 0.2 * v),
+    "elu": lambda v: np.where(v > 0, v, np.expm1(np.minimum(v, 0))),
+    "sigmoid": lambda v: 1 / (1 + np.exp(-v)),
+    "tanh": np.tanh,
+    "gelu": lambda v: 0.5 * v * (1 + np.vectorize(math.erf, otypes=[float])(v / math.sqrt(2))),
+    "silu": lambda v: v / (1 + np.exp(-v)),
+}
+
+X = np.linspace(-1, 1, 201)[:, None]  # where functions are drawn and compared
 
 
-def widen(teacher=None, *, width=None, seed=0, notebook="03_net2widernet"):
+def widen(teacher=None, *, width=None, seed=0, way="equal", noise=0.0, mapping=None, parts=(), unit=None):
     """Move the width of a small network's hidden layer, and see what its function does.
 
     Parameters
     ----------
     teacher : keras.Model, optional
-        From one number to one number, over one hidden layer: two Dense layers with biases. `curve_teacher` if left out.
-    width : int, optional
-        To begin with; twice the teacher's if left out. It moves from the teacher's n to 4 n.
-    seed : int
-        Of the mapping, and of the shares or weights that are drawn.
-    notebook : str
-        The chapter that a page without Python leads to.
+        From one number to one number, over one hidden layer of at most 16 units: two Dense layers with biases, the
+        second linear. `curve_teacher` if left out.
+    width, seed, way, noise, mapping, parts, unit
+        To begin with; see `Widen`. By default twice the teacher's width, and the newest unit is looked at.
 
     Returns
     -------
@@ -45,204 +65,301 @@ def widen(teacher=None, *, width=None, seed=0, notebook="03_net2widernet"):
     Raises
     ------
     Net2NetError
-        If the teacher is another kind of network, or `width` lies outside n to 4 n.
+        If the teacher is another kind of network, or the state does not fit it.
 
     Examples
     --------
     >>> panel = widen(seed=1)
-    >>> panel.width = 20
+    >>> panel.width = 14
     >>> panel.gap < 1e-12
     True
     >>> panel.way = "undivided"
     >>> panel.gap > 0.1
     True
     """
-    return Widen(curve_teacher() if teacher is None else teacher, width=width, seed=seed, notebook=notebook)
-
-
-def curve_teacher(units=6):
-    """A network from x to sin(3 x) on -1 to 1, in float64: one hidden layer of ReLU units, fitted by least squares.
-
-    >>> curve_teacher().count_params()
-    19
-    """
-    x = np.linspace(-1, 1, 101)[:, None]
-    kinks = np.linspace(-1, 1, units, endpoint=False)
-    w1, b1 = np.full((1, units), 2.0), -2.0 * kinks
-    hidden = np.maximum(x @ w1 + b1, 0)
-    solution = np.linalg.lstsq(np.hstack([hidden, np.ones_like(x)]), np.sin(3 * x), rcond=None)[0]
-    model = keras.Sequential(
-        [
-            keras.Input((1,), dtype="float64"),
-            keras.layers.Dense(units, activation="relu", dtype="float64", name="hidden"),
-            keras.layers.Dense(1, dtype="float64", name="out"),
-        ]
+    teacher = curve_teacher() if teacher is None else _weights_of(teacher)
+    n = len(teacher["b1"])
+    if mapping is None:
+        width = _check_range("width", 2 * n if width is None else width, n, 4 * n)
+        mapping = _drawn(n, _check_range("seed", seed, 0))[:width]
+    elif width not in (None, len(mapping)):
+        raise Net2NetError(f"width: the mapping given has {len(mapping)} units, not {width}; leave one of them out")
+    width, mapping = len(mapping), list(mapping)
+    unit = width - 1 if unit is None else unit
+    return Widen(
+        teacher=teacher, width=width, seed=seed, way=way, noise=noise, mapping=mapping, parts=list(parts), unit=unit
     )
-    model.set_weights([w1, b1, solution[:-1], solution[-1]])
-    return model
 
 
-class Explorable:
-    """Controls, and the picture that they move; a subclass says what is drawn.
+def curve_teacher():
+    """Weights of a network from x to about 0.8 sin(4 x + 0.3) + x / 4 on -1 to 1: one hidden layer of four tanh units.
 
-    Parameters
-    ----------
-    notebook : str
-        The chapter that a page without Python leads to.
-    **controls : ipywidgets.ValueWidget
-        By name. ``explorable.NAME`` reads and sets a control's value.
+    It was trained on that curve by Adam until it was nowhere off by more than 0.02. Its weights are rounded, those
+    going out to multiples of 0.12, so that a half, a third or a quarter of them has no more than two decimals.
 
-    Attributes
-    ----------
-    controls : dict
-        The widgets themselves, for `ipywidgets.link` and its like.
+    >>> sorted(curve_teacher())
+    ['activation', 'b1', 'b2', 'w1', 'w2']
+    """
+    return {
+        "w1": [[-2.97, 2.73, -0.45, 2.39]],
+        "b1": [-2.4, -1.8, -0.48, 0.16],
+        "w2": [[1.08], [-1.2], [0.36], [1.68]],
+        "b2": [0.06],
+        "activation": "tanh",
+    }
+
+
+class Explorable(anywidget.AnyWidget):
+    """An element of ``book/web`` whose state is this widget's synced traits; a subclass says what they mean.
+
+    A subclass gives the element's name as ``tag`` and those traits' names as ``state``, and takes its two faces' files
+    from `_faces`.
     """
 
-    def __init__(self, notebook, **controls):
-        self.notebook, self.controls = notebook, controls
-        self._picture = widgets.HTML()
-        self.widget = widgets.VBox([*controls.values(), self._picture])
-        for control in controls.values():
-            control.observe(self._redraw, "value")
-        self._redraw()
+    tag, state = None, ()
+    _ipython_display_ = None  # ipywidgets 7 would show the widget alone, without the other face
 
-    def draw(self):
+    def picture(self):
         """Return a Figure, its description, and one line that is read below it."""
         raise NotImplementedError
 
-    def __getattr__(self, name):
-        controls = self.__dict__.get("controls", {})
-        if name in controls:
-            return controls[name].value
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-
-    def __setattr__(self, name, value):
-        control = self.__dict__.get("controls", {}).get(name)
-        if control is None:
-            object.__setattr__(self, name, value)
-        else:
-            control.value = value
-
-    def _redraw(self, change=None):
-        figure, alt, says = self.draw()
+    def markup(self):
+        """Return the element as HTML, with its state as attributes and its picture inside."""
+        attributes = "".join(f' {name}="{html.escape(_word(getattr(self, name)))}"' for name in self.state)
+        figure, alt, says = self.picture()
         buffer = io.BytesIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-        source = base64.b64encode(buffer.getvalue()).decode()
-        self._shown = (
-            f'<img src="data:image/svg+xml;base64,{source}" alt="{html.escape(alt)}" style="max-width: 100%">'
-            f"<p>{html.escape(says)}</p>"
-        )
-        self._says = says
-        # A white card, since the ink is dark and the notebook may be dark too.
-        self._picture.value = f'<div style="background: white; color: #222; padding: 4px 8px">{self._shown}</div>'
+        with mpl.rc_context({"svg.fonttype": "none"}):  # letters as letters: half the size
+            figure.savefig(buffer, format="svg", metadata={"Date": None})
+        source = f"data:image/svg+xml;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+        still = f'<img src="{source}" alt="{html.escape(alt)}"><p>{html.escape(says)}</p>'
+        return f"<{self.tag}{attributes}>{still}</{self.tag}>"
 
-    def _repr_mimebundle_(self, include=None, exclude=None):
-        link = f'<a href="{COLAB}{self.notebook}.ipynb">Open the chapter in Colab and move it there</a>'
-        return {
-            "text/plain": self._says,
-            "text/html": f"{self._shown}\n<p>{link}</p>",
-            "application/vnd.jupyter.widget-view+json": {
-                "version_major": 2,
-                "version_minor": 0,
-                "model_id": self.widget.model_id,
-            },
-        }
+    def _repr_mimebundle_(self, **kwargs):
+        data, metadata = super()._repr_mimebundle_(**kwargs)
+        return data | {"text/plain": self.picture()[2], "text/html": self.markup()}, metadata
+
+
+def _word(value):
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _faces(tag):
+    """The module and the style that a notebook needs for an element, out of the files that pages load."""
+    files = [*SHARED, f"{tag}.js"]
+    script = "\n".join((WEB / name).read_text(encoding="utf-8") for name in files)
+    return f'{script}\nexport default Net2NetElement.widget("{tag}");\n', (WEB / STYLE).read_text(encoding="utf-8")
 
 
 class Widen(Explorable):
-    """What `widen` returns.
+    """What `widen` returns. Its traits can be set, observed and linked.
 
     Attributes
     ----------
+    teacher : dict
+        The weights "w1", "b1", "w2", "b2" as lists, and the name of the "activation".
     width : int
+        Units of the student's hidden layer, from the teacher's n to 4 n; 2 n to begin with.
+    seed : int
+        Of the mapping, and of the shares, weights and noise that are drawn.
     way : {"equal", "random", "undivided", "randompad"}
         How the new weights are made: copies with equal shares, copies with unequal shares, copies that are not divided,
         or random weights.
-    seed : int
-    student : keras.Model
-        The network as it is now.
-    mapping : ndarray of int, shape (width,)
-        Which teacher unit each of its units copies.
-    gap : float
-        The largest difference between its output and the teacher's.
+    noise : float
+        Standard deviation of the relative noise on the copies' incoming weights.
+    mapping : list of int
+        Which teacher unit each student unit copies, `width` of them. Setting it sets the width.
+    parts : list of float
+        4 n positive numbers, or none: with `way` "random", the copies of a unit share in proportion to theirs. Drawn
+        from the seed if there are none.
+    unit : int
+        The student unit that is looked at.
     """
 
-    WAYS = (
-        ("copies, equal shares", "equal"),
-        ("copies, unequal shares", "random"),
-        ("copies, not divided", "undivided"),
-        ("random padding", "randompad"),
-    )
-    X = np.linspace(-1, 1, 201)[:, None]
+    WAYS = {
+        "equal": "copies with equal shares",
+        "random": "copies with unequal shares",
+        "undivided": "copies that are not divided",
+        "randompad": "random weights",
+    }
+    tag, state = "net2net-widen", ("teacher", "width", "seed", "way", "noise", "mapping", "parts", "unit")
+    _esm, _css = _faces(tag)
 
-    def __init__(self, teacher, *, width=None, seed=0, notebook="03_net2widernet"):
-        _check_teacher(teacher)
-        n = teacher.layers[0].units
-        width = 2 * n if width is None else w.check_width("width", width, n)
-        if width > 4 * n:
-            raise Net2NetError(f"width: expected from {n} to {4 * n} for a teacher of {n} units, got {width}")
-        self.teacher = teacher
-        self._y = keras.ops.convert_to_numpy(teacher(self.X))
-        style = {"description_width": "4em"}
-        super().__init__(
-            notebook,
-            width=widgets.IntSlider(value=width, min=n, max=4 * n, description="width", style=style),
-            way=widgets.Dropdown(options=self.WAYS, description="how", style=style),
-            seed=widgets.BoundedIntText(value=seed, min=0, max=10**6, description="seed", style=style),
-        )
+    teacher = t.Dict().tag(sync=True)
+    width = t.Int().tag(sync=True)
+    seed = t.Int(0).tag(sync=True)
+    way = t.Enum(list(WAYS), "equal").tag(sync=True)
+    noise = t.Float(0.0).tag(sync=True)
+    mapping = t.List(t.Int()).tag(sync=True)
+    parts = t.List(t.Float()).tag(sync=True)
+    unit = t.Int().tag(sync=True)
 
-    def draw(self):
-        """Widen the teacher as the controls say, and draw both."""
-        w1, b1, w2, b2 = self.teacher.get_weights()
-        n, q = w1.shape[1], self.width
-        # The first q of one mapping: as the width moves, units come and go at the end, and the others stay.
-        self.mapping = w.random_mapping(n, 4 * n, self.seed)[:q]
-        u1, c1, u2 = w1, b1, w2
-        if q > n:
-            init = "randompad" if self.way == "randompad" else "net2wider"
-            split = "random" if self.way == "random" else "equal"
-            u1, c1, u2 = w.wider2net_fc(w1, b1, w2, q, init, mapping=self.mapping, split=split, rng=self.seed)
+    def __init__(self, **state):
+        super().__init__(**state)
+        self._whole = False
+        self.observe(self._settle, ["width", "seed", "mapping"])
+
+    # What fits
+
+    @t.validate("width")
+    def _check_width(self, proposal):
+        return _check_range("width", proposal["value"], self.n, 4 * self.n)
+
+    @t.validate("seed")
+    def _check_seed(self, proposal):
+        return _check_range("seed", proposal["value"], 0)
+
+    @t.validate("noise")
+    def _check_noise(self, proposal):
+        w.check_noise(proposal["value"])
+        return proposal["value"]
+
+    @t.validate("mapping")
+    def _check_mapping(self, proposal):
+        mapping = proposal["value"]
+        _check_range("mapping: its length", len(mapping), self.n, 4 * self.n)
+        return w.check_mapping(mapping, self.n, len(mapping)).tolist()
+
+    @t.validate("parts")
+    def _check_parts(self, proposal):
+        parts = proposal["value"]
+        if parts and (len(parts) != 4 * self.n or min(parts) <= 0):
+            raise Net2NetError(f"parts: expected {4 * self.n} positive numbers, or none, got {parts}")
+        return parts
+
+    # What follows from what: the same rules as `settle` in net2net-widen.js
+
+    def _settle(self, change):
+        if self._whole:
+            return
+        drawn = _drawn(self.n, self.seed)
+        if change["name"] == "seed":
+            self.mapping, self.parts = drawn[: self.width], []
+        elif change["name"] == "mapping":
+            self.width = len(self.mapping)
+        else:
+            self.mapping = self.mapping[: self.width] + drawn[len(self.mapping) : self.width]
+            self.unit = self.width - 1
+
+    def set_state(self, sync_data):
+        """Take what the page has changed; with a mapping in it, it is settled already."""
+        self._whole = "mapping" in sync_data
+        try:
+            super().set_state(sync_data)
+        finally:
+            self._whole = False
+
+    # What Python reads
+
+    @property
+    def n(self):
+        """Width of the teacher's hidden layer."""
+        return len(self.teacher["b1"])
+
+    @property
+    def shares(self):
+        """How much of its teacher unit's outgoing weight each unit carries, shape (width,); None for random padding."""
+        if self.way == "randompad":
+            return None
         if self.way == "undivided":
-            u2 = w2[self.mapping]
-        self.student = _of_width(self.teacher, q)
-        self.student.set_weights([u1, c1, u2, b2])
+            return np.ones(self.width)
+        if self.way == "random" and self.parts:
+            parts = np.array(self.parts[: self.width])
+            return parts / np.bincount(self.mapping, weights=parts)[self.mapping]
+        return w.copy_shares(self.mapping, self.way, self.seed)
 
-        y = keras.ops.convert_to_numpy(self.student(self.X))
-        self.gap = function_gap(self.teacher, self.student, self.X)
-        origins = np.where((np.arange(q) >= n) & (self.way == "randompad"), -1, self.mapping)
-        figure = plots.widened_function(self.X.ravel(), self._y.ravel(), y.ravel(), origins, w2, u2, 4 * n)
-        kept = self.gap <= 1e3 * np.finfo(self._y.dtype).eps * np.abs(self._y).max()
-        says = f"width {q}: max |f_new − f_old| = {self.gap:.1e}, " + (
+    @property
+    def weights(self):
+        """The student's w1, b1, w2, b2 in float64."""
+        w1, b1, w2, b2 = (np.array(self.teacher[name]) for name in ("w1", "b1", "w2", "b2"))
+        n, q = self.n, self.width
+        if self.way == "randompad":
+            # Drawn for all places and cut, so that a unit keeps its weights while the width moves.
+            whole = self.mapping + [0] * (4 * n - q)
+            u1, c1, u2 = w.wider2net_fc(w1, b1, w2, 4 * n, "randompad", mapping=whole, rng=self.seed)
+            return u1[:, :q], c1[:q], u2[:q], b2
+        u1, c1 = w.place_outputs(w1, self.mapping), w.place_outputs(b1, self.mapping)
+        u2 = w.place_inputs(w2, self.mapping, self.shares)
+        if self.noise:
+            u1 = w.add_noise(u1, np.arange(q) >= n, self.noise, np.random.default_rng(self.seed))
+        return u1, c1, u2, b2
+
+    @property
+    def student(self):
+        """The network as it is now: a Keras model in float64."""
+        import keras
+
+        model = keras.Sequential(
+            [
+                keras.Input((1,), dtype="float64"),
+                keras.layers.Dense(self.width, activation=self.teacher["activation"], dtype="float64", name="hidden"),
+                keras.layers.Dense(1, dtype="float64", name="out"),
+            ]
+        )
+        model.set_weights(list(self.weights))
+        return model
+
+    @property
+    def gap(self):
+        """The largest difference between the student's output and the teacher's, from -1 to 1."""
+        return float(np.abs(self._values(self.weights) - self._values(self._taught())).max())
+
+    def _taught(self):
+        return tuple(np.array(self.teacher[name]) for name in ("w1", "b1", "w2", "b2"))
+
+    def _values(self, weights):
+        w1, b1, w2, b2 = weights
+        return (ACTIVATIONS[self.teacher["activation"]](X @ w1 + b1) @ w2 + b2).ravel()
+
+    def picture(self):
+        """Draw the two functions, and below what each unit passes on."""
+        old, new = self._values(self._taught()), self._values(self.weights)
+        gap = np.abs(new - old).max()
+        copies_none = (np.arange(self.width) >= self.n) & (self.way == "randompad")
+        origins = np.where(copies_none, -1, self.mapping)
+        outgoing = self.weights[2]
+        figure = plots.widened_function(X.ravel(), old, new, origins, self.teacher["w2"], outgoing, 4 * self.n)
+        kept = gap <= 1e3 * np.finfo(float).eps * np.abs(old).max()
+        says = f"width {self.width}: max |f_new − f_old| = {gap:.1e}, " + (
             "zero up to rounding: the function is kept." if kept else "the function has changed."
         )
         lies = "The student's curve lies on the teacher's" if kept else "The student's curve leaves the teacher's"
-        how = {value: label for label, value in self.WAYS}[self.way]
-        alt = f"{lies}. Below, the outgoing weights of {q} hidden units grown from {n}: {how}."
-        return figure, alt, says
+        how = f"outgoing weights of {self.width} hidden units grown from {self.n}: {self.WAYS[self.way]}"
+        return figure, f"{lies}. Below, the {how}.", says
 
 
-def _check_teacher(teacher):
+def _drawn(n, seed):
+    # The first units of one mapping: as the width moves, units come and go at the end, and the others stay.
+    return w.random_mapping(n, 4 * n, seed).tolist()
+
+
+def _check_range(name, value, least, most=math.inf):
+    value = w.check_width(name, value, least)
+    if value > most:
+        raise Net2NetError(f"{name}: expected from {least} to {most}, got {value}")
+    return value
+
+
+def _weights_of(teacher):
+    """The weights of a Keras model that can be drawn, in float64, or why it cannot be."""
+    import keras
+
     layers = getattr(teacher, "layers", [])
     fits = (
         len(layers) == 2
         and all(type(layer) is keras.layers.Dense and layer.built and layer.use_bias for layer in layers)
         and layers[0].kernel.shape[0] == layers[1].units == 1
+        and layers[0].units <= 16
+        and layers[1].activation is keras.activations.linear
     )
     if not fits:
         raise Net2NetError(
-            "teacher: expected a built Sequential of two Dense layers with biases, from one number to one number, got "
-            f"{getattr(teacher, 'name', teacher)!r} with layers {[type(layer).__name__ for layer in layers]}; "
-            "for any other model see helpers.net2wider_net"
+            "teacher: expected a built Sequential of two Dense layers with biases, from one number to one number, with "
+            f"at most 16 hidden units and a linear output, got {getattr(teacher, 'name', teacher)!r} with layers "
+            f"{[type(layer).__name__ for layer in layers]}; for any other model see helpers.net2wider_net"
         )
-
-
-def _of_width(teacher, width):
-    """A network like the teacher, with another width and fresh weights."""
-    hidden, out = teacher.layers
-    return keras.Sequential(
-        [
-            keras.Input((1,), dtype=teacher.inputs[0].dtype),
-            keras.layers.Dense.from_config(hidden.get_config() | {"units": width}),
-            keras.layers.Dense.from_config(out.get_config()),
-        ]
-    )
+    activation = next((a for a in ACTIVATIONS if layers[0].activation is getattr(keras.activations, a)), None)
+    if activation is None:
+        known = ", ".join(ACTIVATIONS)
+        raise Net2NetError(f"teacher: expected one of the activations {known}, got {layers[0].activation!r}")
+    arrays = zip(("w1", "b1", "w2", "b2"), teacher.get_weights(), strict=True)
+    return {name: array.astype(float).tolist() for name, array in arrays} | {"activation": activation}

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+import warnings
 
 import pytest
 import toc
@@ -57,3 +58,24 @@ def html():
                 pytest.fail(f"the book does not build:\n{run.stdout[-3000:]}\n{run.stderr[-3000:]}", pytrace=False)
             stamp.touch()
     return made / "html"
+
+
+def find_chromium():
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    executable = find_chromium()
+    if executable is None:
+        message = "No Chromium found: pages are NOT tested in a browser. Install it, or set CHROMIUM to its path."
+        if os.environ.get("CI"):
+            pytest.fail(message, pytrace=False)
+        warnings.warn(message, stacklevel=1)
+        pytest.skip(message)
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=executable)
+        yield chromium
+        chromium.close()

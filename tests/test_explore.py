@@ -1,14 +1,19 @@
-"""Explorables: two faces in one bundle, and readouts that are true."""
+"""Explorables in Python: two faces in one bundle, traits that hold together, readouts that are true."""
 
 import base64
+import json
 import re
+import subprocess
+import sys
 from html.parser import HTMLParser
 
+import address
 import keras
 import numpy as np
 import pytest
+import traitlets
 
-from helpers import Net2NetError, explore
+from helpers import Net2NetError, copy_shares, explore, function_gap, random_mapping
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -23,124 +28,207 @@ class Tags(HTMLParser):
         self.found.append((tag, dict(attributes)))
 
 
-@pytest.fixture(scope="module")
-def teacher():
-    return explore.curve_teacher()
-
-
-@pytest.fixture
-def panel(teacher):
-    return explore.widen(teacher, seed=2)
+def bundle(panel):
+    return panel._repr_mimebundle_()[0]
 
 
 def svg(panel):
-    (source,) = re.findall(r"data:image/svg\+xml;base64,([^\"]+)", panel._repr_mimebundle_()["text/html"])
+    (source,) = re.findall(r"data:image/svg\+xml;base64,([^\"]+)", bundle(panel)["text/html"])
     return base64.b64decode(source).decode()
 
 
-def test_bundle_has_a_live_face_and_a_still_one(panel):
-    bundle = panel._repr_mimebundle_()
-    assert set(bundle) == {"text/plain", "text/html", WIDGET}
-    assert bundle[WIDGET] == {"version_major": 2, "version_minor": 0, "model_id": panel.widget.model_id}
-    assert "width 12" in bundle["text/plain"]
+@pytest.fixture(scope="module")
+def curve():
+    """A Keras teacher in float32 that learned nothing; what is promised holds for it too."""
+    keras.utils.set_random_seed(0)
+    layers = [keras.Input((1,)), keras.layers.Dense(6, activation="tanh"), keras.layers.Dense(1)]
+    return keras.Sequential(layers)
 
 
-def test_still_face_is_a_described_picture_and_a_way_to_move_it(panel):
-    tags = Tags(panel._repr_mimebundle_()["text/html"]).found
-    assert {tag for tag, _ in tags} == {"img", "p", "a"}, "no script, and no control that would be dead"
-    (picture,) = (given for tag, given in tags if tag == "img")
-    assert "12 hidden units" in picture["alt"]
+@pytest.fixture
+def panel():
+    return explore.widen(seed=2)
+
+
+# ------------------------------------------------------------------ two faces
+
+
+def test_bundle_has_a_live_face_and_one_for_pages(panel):
+    data = bundle(panel)
+    assert set(data) == {"text/plain", "text/html", WIDGET}
+    assert data[WIDGET]["model_id"] == panel.model_id
+    assert "width 8" in data["text/plain"]
+
+
+def test_face_for_pages_is_the_element_with_its_state(panel):
+    (tag, given), (picture_tag, picture), *_ = Tags(bundle(panel)["text/html"]).found
+    assert tag == "net2net-widen"
+    assert json.loads(given["teacher"]) == explore.curve_teacher()
+    assert json.loads(given["mapping"]) == panel.mapping
+    assert (given["width"], given["seed"], given["way"]) == ("8", "2", "equal")
+    assert picture_tag == "img"
+    assert "8 hidden units" in picture["alt"]
     assert "equal shares" in picture["alt"]
-    (link,) = (given for tag, given in tags if tag == "a")
-    assert re.fullmatch(r"https://colab\.research\.google\.com/github/\S+/book/03_net2widernet\.ipynb", link["href"])
     assert svg(panel).lstrip().startswith("<?xml")
-    assert "<script" not in svg(panel)
 
 
-def test_still_face_leads_to_the_chapter_that_was_named(teacher):
-    text = explore.widen(teacher, notebook="02_mathematics")._repr_mimebundle_()["text/html"]
-    assert "/book/02_mathematics.ipynb" in text
+def test_both_faces_are_made_from_the_same_files(panel):
+    for name in (*explore.SHARED, "net2net-widen.js"):
+        assert (address.ROOT / "book" / "web" / name).read_text(encoding="utf-8") in panel._esm
+    assert panel._css == (address.ROOT / "book" / "web" / explore.STYLE).read_text(encoding="utf-8")
+    assert panel._esm.rstrip().endswith('export default Net2NetElement.widget("net2net-widen");')
 
 
-def test_moving_the_slider_draws_again_and_keeps_the_function(panel):
-    pictures = {svg(panel)}
-    for width in (6, 7, 13, 24):
-        panel.controls["width"].value = width
-        assert panel.student.layers[0].units == len(panel.mapping) == panel.width == width
-        assert panel.gap < 1e-12
-        assert f"width {width}:" in panel._picture.value
-        assert "zero up to rounding" in panel._picture.value
-        pictures.add(svg(panel))
-    assert len(pictures) == 5
+def test_faces_follow_the_state(panel):
+    before = svg(panel)
+    panel.width = 13
+    assert svg(panel) != before
+    assert 'width="13"' in bundle(panel)["text/html"]
+
+
+def test_explore_needs_no_keras():
+    code = "import sys; from helpers import explore; explore.widen().markup(); print('keras' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=address.ROOT, check=True)
+    assert run.stdout.strip() == "False"
+
+
+# ------------------------------------------------------------------ what is shown is true
+
+
+@pytest.mark.parametrize("width", [4, 5, 9, 16])
+def test_width_keeps_the_function(panel, width):
+    panel.width = width
+    assert [len(panel.mapping), panel.weights[0].shape[1]] == [width, width]
+    assert panel.gap < 1e-14
+    assert "zero up to rounding" in bundle(panel)["text/plain"]
+
+
+def test_weights_are_those_of_helpers_weights(panel):
+    from helpers import wider2net_fc
+
+    w1, b1, w2, _ = (np.array(panel.teacher[name]) for name in ("w1", "b1", "w2", "b2"))
+    for split in ("equal", "random"):
+        panel.way = split
+        wanted = wider2net_fc(w1, b1, w2, 8, mapping=panel.mapping, split=split, rng=panel.seed)
+        for one, other in zip(panel.weights, wanted, strict=False):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_student_is_the_network_shown(panel):
+    panel.noise = 0.4
+    x = np.linspace(-1, 1, 201)[:, None]
+    taught = explore.widen(width=4).student
+    assert panel.gap == pytest.approx(function_gap(taught, panel.student, x), rel=1e-9)
 
 
 def test_units_that_are_there_stay_when_the_width_moves(panel):
-    panel.width = 24
-    whole = panel.mapping
-    panel.width = 15
-    np.testing.assert_array_equal(panel.mapping, whole[:15])
-
-
-def test_readout_is_the_largest_difference_of_the_two_functions(panel, teacher):
-    panel.way = "undivided"
-    x = np.linspace(-1, 1, 2001)[:, None]
-    difference = np.abs(np.array(panel.student(x)) - np.array(teacher(x))).max()
-    assert panel.gap == pytest.approx(difference, rel=1e-2)
-    assert f"{panel.gap:.1e}" in panel._picture.value
+    for way in explore.Widen.WAYS:
+        panel.width, panel.way, panel.noise = 16, way, 0.2
+        mapping, w1 = panel.mapping, panel.weights[0]
+        panel.width = 11
+        assert panel.mapping == mapping[:11]
+        np.testing.assert_array_equal(panel.weights[0], w1[:, :11])
 
 
 @pytest.mark.parametrize(("way", "kept"), [("equal", 1), ("random", 1), ("undivided", 0), ("randompad", 0)])
 def test_what_breaks_the_function_is_seen_breaking_it(panel, way, kept):
     panel.way = way
+    data = bundle(panel)
     assert (panel.gap < 1e-12) == kept
-    assert ("the function is kept" in panel._picture.value) == kept
-    assert ("lies on the teacher" in panel._repr_mimebundle_()["text/html"]) == kept
-    panel.width = 6
+    assert ("the function is kept" in data["text/plain"]) == kept
+    assert ("lies on the teacher" in data["text/html"]) == kept
+    panel.width = 4
     assert panel.gap == 0, "at the teacher's width the student is the teacher"
 
 
-def test_unequal_shares_are_unequal(panel):
-    panel.width, panel.way = 24, "random"
-    outgoing = panel.student.get_weights()[2].ravel()
-    copies = outgoing[panel.mapping == panel.mapping[-1]]
-    assert len(set(copies)) == len(copies) > 1
+def test_noise_changes_the_function(panel):
+    panel.noise = 0.1
+    assert panel.gap > 1e-3
 
 
-def test_seed_draws_the_mapping(panel, teacher):
+def test_unequal_shares_come_from_the_seed_or_from_parts(panel):
+    panel.way = "random"
+    np.testing.assert_array_equal(panel.shares, copy_shares(panel.mapping, "random", panel.seed))
+    panel.mapping = [0, 1, 2, 3, 3]
+    panel.parts = [1.0] * 4 + [3.0] * 12
+    assert panel.shares.tolist() == [1, 1, 1, 0.25, 0.75]
+    assert panel.gap < 1e-14
+
+
+# ------------------------------------------------------------------ traits
+
+
+def test_seed_draws_the_mapping(panel):
     before = panel.mapping
     panel.seed = 3
-    assert not np.array_equal(panel.mapping, before)
+    assert panel.mapping == random_mapping(4, 16, 3)[:8].tolist() != before
     panel.seed = 2
-    np.testing.assert_array_equal(panel.mapping, before)
+    assert panel.mapping == before
 
 
-def test_controls_can_be_linked(panel):
+def test_mapping_can_be_set(panel):
+    panel.mapping = [0, 1, 2, 3, 1, 1]
+    assert panel.width == 6
+    panel.width = 8
+    assert panel.mapping == [0, 1, 2, 3, 1, 1, *random_mapping(4, 16, 2)[6:8]]
+    assert explore.widen(mapping=[0, 1, 2, 3, 0]).width == 5
+
+
+def test_new_seed_forgets_the_parts(panel):
+    panel.parts = [2.0] * 16
+    panel.seed = 9
+    assert panel.parts == []
+
+
+def test_traits_can_be_linked(panel):
     import ipywidgets
 
     other = ipywidgets.IntSlider(value=9, max=24)
-    ipywidgets.link((other, "value"), (panel.controls["width"], "value"))
-    other.value = 18
-    assert panel.width == panel.student.layers[0].units == 18
+    ipywidgets.link((other, "value"), (panel, "width"))
+    other.value = 15
+    assert panel.width == len(panel.mapping) == 15
+    assert ipywidgets.jslink((other, "value"), (panel, "width"))
 
 
-def test_float32_teachers_are_kept_within_float32(panel):
-    keras.utils.set_random_seed(0)
-    layers = [keras.Input((1,)), keras.layers.Dense(4, activation="tanh"), keras.layers.Dense(1)]
-    panel = explore.widen(keras.Sequential(layers), width=16)
-    assert 0 < panel.gap < 1e-5
-    assert "the function is kept" in panel._picture.value
+def test_what_the_page_changes_arrives_whole(panel):
+    heard = []
+    panel.observe(lambda change: heard.append(change["name"]), ["width", "mapping"])
+    panel.set_state({"width": 6, "mapping": [0, 1, 2, 3, 3, 3], "unit": 4})
+    assert (panel.width, panel.mapping, panel.unit) == (6, [0, 1, 2, 3, 3, 3], 4)
+    assert sorted(heard) == ["mapping", "width"]
+    panel.set_state({"width": 7})  # as from a slider linked in the page
+    assert len(panel.mapping) == 7
 
 
-def test_teacher_is_only_read(teacher):
-    before = teacher.get_weights()
-    explore.widen(teacher, width=24).way = "randompad"
-    for old, new in zip(before, teacher.get_weights(), strict=True):
+# ------------------------------------------------------------------ teachers
+
+
+def test_keras_teacher_is_computed_in_float64(curve):
+    panel = explore.widen(curve, width=20)
+    assert panel.weights[0].dtype == float
+    assert panel.gap < 1e-15
+    np.testing.assert_array_equal(np.array(panel.teacher["w1"], "float32"), curve.get_weights()[0])
+
+
+def test_teacher_is_only_read(curve):
+    before = curve.get_weights()
+    explore.widen(curve, width=24).way = "randompad"
+    for old, new in zip(before, curve.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
 
 
-def test_default_teacher_follows_its_curve(teacher):
-    x = np.linspace(-1, 1, 101)[:, None]
-    assert np.abs(np.array(teacher(x)) - np.sin(3 * x)).max() < 0.2
+def test_default_teacher_follows_its_curve():
+    x = np.linspace(-1, 1, 101)
+    y = np.array(explore.widen(width=4).student(x[:, None])).ravel()
+    assert np.abs(y - (0.8 * np.sin(4 * x + 0.3) + 0.25 * x)).max() < 0.02
+
+
+@pytest.mark.parametrize("name", explore.ACTIVATIONS)
+def test_activations_are_those_of_keras(name):
+    v = np.linspace(-9, 9, 181)
+    wanted = keras.ops.convert_to_numpy(getattr(keras.activations, name)(keras.ops.convert_to_tensor(v)))
+    # Keras holds constants such as 0.2 or the root of 2 in float32.
+    np.testing.assert_allclose(explore.ACTIVATIONS[name](v), wanted, rtol=0, atol=1e-7)
 
 
 @pytest.mark.parametrize(
@@ -149,6 +237,9 @@ def test_default_teacher_follows_its_curve(teacher):
         ([keras.layers.Dense(4)], None, "two Dense layers"),
         ([keras.layers.Dense(4), keras.layers.Dense(2)], None, "from one number to one number"),
         ([keras.layers.Dense(4, use_bias=False), keras.layers.Dense(1)], None, "with biases"),
+        ([keras.layers.Dense(17), keras.layers.Dense(1)], None, "at most 16"),
+        ([keras.layers.Dense(4), keras.layers.Dense(1, activation="relu")], None, "linear output"),
+        ([keras.layers.Dense(4, activation="softplus"), keras.layers.Dense(1)], None, "activations relu"),
         ([keras.layers.Dense(4), keras.layers.Dense(1)], 17, "from 4 to 16"),
         ([keras.layers.Dense(4), keras.layers.Dense(1)], 3, "at least 4"),
         ([keras.layers.Dense(4), keras.layers.Dense(1)], 4.5, "integer"),
@@ -164,6 +255,30 @@ def test_something_else_than_a_model_is_refused():
         explore.widen("teacher")
 
 
-def test_unknown_control_is_an_attribute_error(panel):
-    with pytest.raises(AttributeError, match="breadth"):
-        panel.breadth
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("width", 17, "from 4 to 16"),
+        ("seed", -1, "at least 0"),
+        ("noise", -0.1, "standard deviation"),
+        ("mapping", [0, 1, 2], "from 4 to 16|at least 4"),
+        ("mapping", [1, 0, 2, 3, 3], "begin with"),
+        ("parts", [1.0, 2.0], "16 positive numbers"),
+        ("parts", [0.0] * 16, "16 positive numbers"),
+    ],
+)
+def test_state_that_does_not_fit_is_refused(panel, name, value, message):
+    before = getattr(panel, name)
+    with pytest.raises(Net2NetError, match=message):
+        setattr(panel, name, value)
+    assert getattr(panel, name) == before
+
+
+def test_unknown_way_is_refused(panel):
+    with pytest.raises(traitlets.TraitError, match="way"):
+        panel.way = "thirds"
+
+
+def test_width_and_mapping_must_agree():
+    with pytest.raises(Net2NetError, match="leave one of them out"):
+        explore.widen(width=9, mapping=[0, 1, 2, 3, 3])

@@ -1,11 +1,9 @@
 """The built pages, as files and in a browser: links, pictures, foreign hosts, errors, sideways scrolling."""
 
+import contextlib
 import functools
 import http.server
-import os
-import shutil
 import threading
-import warnings
 from html.parser import HTMLParser
 from urllib.parse import unquote, urlsplit
 
@@ -96,46 +94,32 @@ def test_first_page_leads_to_the_book(html):
 # ------------------------------------------------------------------ in a browser
 
 
-def find_chromium():
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
-
-
-@pytest.fixture(scope="session")
-def browser():
-    executable = find_chromium()
-    if executable is None:
-        message = "No Chromium found: pages are NOT tested in a browser. Install it, or set CHROMIUM to its path."
-        if os.environ.get("CI"):
-            pytest.fail(message, pytrace=False)
-        warnings.warn(message, stacklevel=1)
-        pytest.skip(message)
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=executable)
-        yield chromium
-        chromium.close()
-
-
 class Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
 
-@pytest.fixture(scope="session")
-def site(html):
-    """The pages served from this machine; returns the address they begin with."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(html.resolve())))
+@contextlib.contextmanager
+def serve(folder):
+    """Serve a folder from this machine; gives the address that its files begin with."""
+    handler = functools.partial(Quiet, directory=str(folder.resolve()))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/"
     server.shutdown()
 
 
+@pytest.fixture(scope="session")
+def site(html):
+    with serve(html) as address:
+        yield address
+
+
 class Visit:
     """One page opened in a fresh tab, and all that went wrong there."""
 
-    def __init__(self, browser, base, name, width=1280, scheme="light"):
-        self.context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    def __init__(self, browser, base, name, width=1280, scheme="light", **options):
+        self.context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme, **options)
         self.context.set_default_timeout(120_000)  # milliseconds; a busy machine is no fault of the page
         self.base, self.errors, self.foreign = base, [], []
         self.context.route("**/*", self._judge)

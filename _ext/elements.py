@@ -1,0 +1,63 @@
+"""Put explorables on pages: a directive for Markdown pages, and their scripts where they are needed only.
+
+```{net2net-widen}
+:seed: 1
+```
+
+stands for `helpers.explore.widen(seed=1)`; a notebook's cell gives the same element.
+"""
+
+import json
+import re
+
+from docutils import nodes
+from sphinx.util.docutils import SphinxDirective
+
+TAGS = ("net2net-widen",)
+OPTIONS = ("width", "seed", "way", "noise", "mapping", "parts", "unit")
+
+
+def word(text):
+    """Return the value of an option."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+class Element(SphinxDirective):
+    """An element in the state that the options say."""
+
+    option_spec = dict.fromkeys(OPTIONS, word)
+
+    def run(self):
+        """Return the element's markup."""
+        from helpers import explore
+
+        explorable = getattr(explore, self.name.removeprefix("net2net-"))(**self.options)
+        return [nodes.raw("", explorable.markup(), format="html")]
+
+
+def add_scripts(app, pagename, templatename, context, doctree):
+    """Load what the elements of a page need, and nothing where there is none."""
+    tags = sorted(set(re.findall(r"<(net2net-\w+)", context.get("body") or "")))
+    if tags:
+        from helpers import explore
+
+        app.add_css_file(explore.STYLE)
+        for name in (*explore.SHARED, *(f"{tag}.js" for tag in tags)):
+            app.add_js_file(name, loading_method="defer")
+
+
+def drop_widget_state(app, pagename, templatename, context, doctree):
+    """Leave out the state of the kernel's widgets, which no script on the page reads."""
+    app.env.nb_metadata[pagename].get("js_files", {}).pop("ipywidgets_state", None)
+
+
+def setup(app):
+    """Register with Sphinx."""
+    for tag in TAGS:
+        app.add_directive(tag, Element)
+    app.connect("html-page-context", add_scripts)
+    app.connect("html-page-context", drop_widget_state, priority=400)  # before myst_nb writes it
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

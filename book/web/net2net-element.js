@@ -1,0 +1,157 @@
+/* What the explorables share: state that attributes, Python and hands can set, and the means to draw it.
+
+   A subclass says what its `defaults` are (they are also its attributes, as JSON or plain words), and writes `settle`,
+   `build` and `render`. The markup between its tags is its static picture: it stands where no script runs, and in
+   print. */
+
+globalThis.Net2NetElement ??= class extends HTMLElement {
+  static defaults = {};
+  static made = 0;
+
+  /* Make an element with attributes and children; names that SVG knows are made as SVG. */
+  static make(name, attributes = {}, ...children) {
+    const SVG = /^(svg|g|path|line|circle|rect|text|tspan|title|defs|clipPath|pattern|use)$/;
+    const node = SVG.test(name) ? document.createElementNS("http://www.w3.org/2000/svg", name) : document.createElement(name);
+    for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+    node.append(...children);
+    return node;
+  }
+
+  /* Set attributes, but only those that change: a page that stands still costs nothing. */
+  static put(node, attributes) {
+    for (const [key, value] of Object.entries(attributes)) {
+      const text = String(value);
+      if (node.getAttribute(key) !== text) node.setAttribute(key, text);
+    }
+  }
+
+  static say(node, text) { if (node.textContent !== text) node.textContent = text; }
+
+  /* A number for reading: two decimals, a true minus, powers of ten where it is tiny. */
+  static number(value, digits = 2) {
+    const size = Math.abs(value);
+    if (size !== 0 && size < 0.5 * 10 ** -digits) {
+      const [mantissa, exponent] = value.toExponential(1).split("e");
+      const raised = [...String(Number(exponent))].map((c) => (c === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[c])).join("");
+      return `${mantissa.replace("-", "−")} × 10${raised}`;
+    }
+    return value.toFixed(digits).replace("-", "−");
+  }
+
+  /* a, b, c for the teacher's units; a′, a″ for copies; past three, a⁴ and so on. */
+  static names(mapping) {
+    const seen = {};
+    return mapping.map((k) => {
+      const copy = seen[k] = (seen[k] ?? -1) + 1;
+      const mark = copy < 4 ? ["", "′", "″", "‴"][copy] : [...String(copy)].map((c) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[c]).join("");
+      return String.fromCharCode(97 + (k % 26)) + mark;
+    });
+  }
+
+  /* The two faces' bridge: an anywidget whose traits are the element's state. */
+  static widget(tag) {
+    return {
+      render({ model, el }) {
+        const element = document.createElement(tag);
+        const names = Object.keys(element.constructor.defaults);
+        const take = () => element.set(Object.fromEntries(names.map((name) => [name, model.get(name)])));
+        take();
+        const give = ({ detail }) => {
+          for (const [name, value] of Object.entries(detail)) model.set(name, value);
+          model.save_changes();
+        };
+        element.addEventListener("net2net-moved", give);
+        for (const name of names) model.on(`change:${name}`, take);
+        el.append(element);
+        return () => { for (const name of names) model.off(`change:${name}`, take); };
+      },
+    };
+  }
+
+  constructor() {
+    super();
+    this.state = { ...this.constructor.defaults };
+    this.id_ = `n2n-${Net2NetElement.made++}`;
+  }
+
+  connectedCallback() {
+    if (!this.live) {
+      const given = {};
+      for (const name of Object.keys(this.state)) {
+        if (!this.hasAttribute(name)) continue;
+        const text = this.getAttribute(name);
+        try { given[name] = JSON.parse(text); } catch { given[name] = text; }
+      }
+      const still = Net2NetElement.make("div", { class: "n2n-still" }, ...this.childNodes);
+      this.live = Net2NetElement.make("div", { class: "n2n-live", role: "group", "aria-label": this.constructor.title });
+      this.build(this.live);
+      this.append(still, this.live);
+      this.says = Net2NetElement.make("p", { class: "n2n-says", role: "status", "aria-live": "polite" });
+      this.live.append(this.says);
+      this.set(given, { quiet: true });
+      this.begun = structuredClone(this.state);
+    }
+    this.watch ??= new ResizeObserver(() => this.render());
+    this.watch.observe(this.live);
+  }
+
+  disconnectedCallback() {
+    this.watch.disconnect();
+    clearTimeout(this.saying);
+  }
+
+  /* Change the state. What was moved by hand is told to the outside: an event with all that changed. */
+  set(changes, { byHand = false, quiet = false } = {}) {
+    const before = this.state;
+    const same = (a, b) => a === b || JSON.stringify(a) === JSON.stringify(b);
+    const changed = Object.fromEntries(
+      Object.entries(changes).filter(([name, value]) => value !== undefined && !same(value, before[name])));
+    this.state = this.settle({ ...before, ...changed }, changed);
+    if (!this.live) return;
+    this.render();
+    const news = Object.entries(this.state).filter(([name, value]) => !same(value, before[name]));
+    if (byHand && news.length)
+      this.dispatchEvent(new CustomEvent("net2net-moved", { detail: Object.fromEntries(news), bubbles: true }));
+    this.announce(this.describe(quiet ? {} : Object.fromEntries(news)), quiet);
+  }
+
+  restart() { this.set(this.begun, { byHand: true }); }
+
+  /* Say it below the views at once, and to a screen reader when the hand rests. */
+  announce(text, quiet) {
+    clearTimeout(this.saying);
+    if (quiet) this.says.textContent = text;
+    else this.saying = setTimeout(() => Net2NetElement.say(this.says, text), 150);
+  }
+
+  /* A labeled slider; `moved` gets its number. */
+  slider(label, { min, max, step }, moved, className = "") {
+    const { make } = Net2NetElement;
+    const id = `${this.id_}-${label.toLowerCase().replace(/\W+/g, "-")}`;
+    const input = make("input", { type: "range", id, min, max, step });
+    const output = make("output", { for: id });
+    const name = make("label", { for: id }, label);
+    input.addEventListener("input", () => moved(Number(input.value)));
+    return { box: make("div", { class: `n2n-slider ${className}` }, name, output, input), input, output, name };
+  }
+
+  /* Radio buttons in a row; `moved` gets the value chosen. */
+  choice(legend, options, moved) {
+    const { make } = Net2NetElement;
+    const name = `${this.id_}-${legend.toLowerCase().replace(/\W+/g, "-")}`;
+    const inputs = {};
+    const labels = Object.entries(options).map(([value, words]) => {
+      inputs[value] = make("input", { type: "radio", name, value });
+      inputs[value].addEventListener("change", () => moved(value));
+      return make("label", {}, inputs[value], make("span", {}, words));
+    });
+    const box = make("fieldset", { class: "n2n-choice" }, make("legend", {}, legend), make("div", {}, ...labels));
+    return { box, inputs };
+  }
+
+  button(label, pressed) {
+    const node = Net2NetElement.make("button", { type: "button" }, label);
+    node.addEventListener("click", pressed);
+    return node;
+  }
+};

@@ -1,0 +1,577 @@
+"""The explorables in a browser: every control by mouse, touch and keyboard, and readouts that are Python's numbers.
+
+The pages here hold elements and nothing else, so no book needs to be built; what the book's pages do with them stands
+at the end.
+"""
+
+import itertools
+import json
+import re
+import shutil
+
+import make_fixture
+import numpy as np
+import pytest
+import toc
+from address import ROOT
+from test_pages import WIDTHS, Visit, read, serve
+
+from helpers import explore
+
+pytestmark = pytest.mark.browser
+WEB = ROOT / "book" / "web"
+CASES = json.loads(make_fixture.FIXTURE.read_text(encoding="utf-8"))
+PANELS = {"net2net-widen": explore.widen}
+
+
+# ------------------------------------------------------------------ pages to test on
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory):
+    """A folder with the elements' files; a function that writes a page of elements there and returns its name."""
+    folder = tmp_path_factory.mktemp("stage")
+    for path in [*WEB.glob("*.js"), *WEB.glob("*.css")]:
+        shutil.copy(path, folder)
+    numbers = itertools.count()
+
+    def write(*elements, theme="light"):
+        name = f"page{next(numbers)}"
+        tags = sorted({element.tag for element in elements})
+        scripts = "".join(f'<script defer src="{file}"></script>' for file in explore.SHARED)
+        scripts += "".join(f'<script defer src="{tag}.js"></script>' for tag in tags)
+        (folder / f"{name}.html").write_text(
+            f'<!doctype html><html lang="en" data-theme="{theme}"><meta charset="utf-8"><title>Elements</title>'
+            '<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">'
+            f'<link rel="stylesheet" href="{explore.STYLE}">{scripts}'
+            f'<body style="margin: 16px"><main>{"".join(e.markup() for e in elements)}</main></body></html>',
+            encoding="utf-8",
+        )
+        return name
+
+    write.folder = folder
+    return write
+
+
+@pytest.fixture(scope="module")
+def address(stage):
+    with serve(stage.folder) as address:
+        yield address
+
+
+@pytest.fixture
+def show(browser, stage, address):
+    """A function that opens a page of elements; whatever goes wrong there fails the test at its end."""
+    visits = []
+
+    def visit(*elements, theme="light", base=None, **options):
+        visits.append(Visit(browser, base or address, stage(*elements, theme=theme), **options))
+        return visits[-1].page
+
+    yield visit
+    for one in visits:
+        assert one.errors == []
+        assert one.foreign == [], "requests to other hosts"
+        one.context.close()
+
+
+@pytest.fixture(params=PANELS)
+def panel(request):
+    return PANELS[request.param]()
+
+
+def state(page, name, tag="net2net-widen"):
+    return page.evaluate(f"document.querySelector('{tag}').{name}")
+
+
+def settle(page):
+    """Wait until the live text has followed."""
+    page.wait_for_timeout(250)
+
+
+# ------------------------------------------------------------------ all elements
+
+
+@pytest.mark.parametrize("name", ["net2net.js", "net2net-element.js", "net2net.css", *(f"{tag}.js" for tag in PANELS)])
+def test_files_are_small_and_ask_nobody(name):
+    text = (WEB / name).read_text(encoding="utf-8")
+    assert len(text.encode()) < 50_000
+    assert re.findall(r"https?://(?!www\.w3\.org/2000/svg)\S+", text) == []
+    assert re.findall(r"\b(?:fetch|XMLHttpRequest|import)\b\s*\(|@import|url\((?!#)", text) == []
+
+
+def test_element_works_from_a_file(show, stage, panel):
+    page = show(panel, base=f"{stage.folder.as_uri()}/")
+    assert page.locator(".n2n-live svg").count() >= 1
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+def test_axe_finds_nothing(show, panel, width, theme):
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = show(panel, width=width, theme=theme)
+    found = Axe().run(page, context=panel.tag)
+    assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+def test_controls_are_large_enough_for_a_finger(show, panel, width):
+    page = show(panel, width=width)
+    small = page.evaluate(
+        """() => [...document.querySelectorAll('.n2n-live :is(input, button, select)')].filter((control) => {
+            const { width, height } = control.getBoundingClientRect();
+            return Math.min(width, height) < 44;
+        }).map((control) => control.outerHTML)"""
+    )
+    assert small == []
+
+
+@pytest.mark.parametrize("width", [320, 360, 500, 768, 1280])
+def test_nothing_sticks_out_and_nothing_jumps(show, panel, width):
+    page = show(panel, width=width)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    tall, live = page.evaluate(
+        "['.n2n-still', '.n2n-live'].map((name) => document.querySelector(name)).map((e, i) => "
+        "(i ? e : e.parentElement).offsetHeight)"
+    )
+    assert 0 <= tall - live < 60, "the place reserved is the place taken"
+    shifts = page.evaluate(
+        """() => new Promise((done) => {
+            let sum = 0;
+            new PerformanceObserver((list) => { for (const entry of list.getEntries()) sum += entry.value; })
+                .observe({ type: 'layout-shift', buffered: true });
+            setTimeout(() => done(sum), 200);
+        })"""
+    )
+    assert shifts < 0.01
+
+
+def test_every_control_has_a_name_and_can_be_reached_by_keyboard(show, panel):
+    page = show(panel)
+    wanted = page.evaluate(
+        """[...document.querySelectorAll('.n2n-live :is(input:not([type=radio]), button, select, input:checked)')]
+            .filter((control) => !control.disabled).length"""
+    )
+    reached = set()
+    for _ in range(wanted):
+        page.keyboard.press("Tab")
+        reached.add(
+            page.evaluate("document.activeElement.labels?.[0]?.textContent ?? document.activeElement.textContent")
+        )
+        outline = page.evaluate(
+            """() => {
+                const at = document.activeElement, style = getComputedStyle(at.type === 'radio' ? at.nextSibling : at);
+                return [style.outlineStyle, parseFloat(style.outlineWidth)];
+            }"""
+        )
+        assert outline[0] == "solid", "the focus is seen"
+        assert outline[1] >= 2
+    assert len(reached) == wanted
+    assert "" not in reached
+
+
+def test_no_motion_where_none_is_wanted(show, panel):
+    page = show(panel, reduced_motion="reduce")
+    moving = page.evaluate(
+        """[...document.querySelectorAll('.n2n-live *')].filter((e) => getComputedStyle(e).transitionDuration !== '0s'
+            || getComputedStyle(e).animationName !== 'none').length"""
+    )
+    assert moving == 0
+
+
+def test_without_scripts_the_picture_stands(show, panel):
+    page = show(panel, java_script_enabled=False)
+    picture = page.locator(f"{panel.tag} img")
+    assert picture.is_visible()
+    assert picture.get_attribute("alt")
+    assert page.locator(f"{panel.tag} p").inner_text()
+    assert page.locator(f"{panel.tag} :is(input, button, script)").count() == 0, "no control is dead"
+
+
+def test_in_print_the_picture_stands(show, panel):
+    page = show(panel)
+    assert not page.locator(f"{panel.tag} img").is_visible()
+    page.emulate_media(media="print")
+    assert page.locator(f"{panel.tag} img").is_visible()
+    assert not page.locator(f"{panel.tag} .n2n-live").is_visible()
+
+
+def test_two_on_a_page_are_apart(show, panel):
+    page = show(panel, PANELS[panel.tag]())
+    ids = page.evaluate("[...document.querySelectorAll('[id]')].map((e) => e.id)")
+    assert len(ids) == len(set(ids))
+    radios = page.locator(f"{panel.tag}:nth-of-type(1) input[type=radio]")
+    radios.nth(1).check()
+    assert page.locator(f"{panel.tag}:nth-of-type(1) input[type=radio]:checked").count() == 1
+    assert page.locator(f"{panel.tag}:nth-of-type(2) input[type=radio]").first.is_checked()
+
+
+def test_removed_and_put_back_it_is_as_it_was(show, panel):
+    page = show(panel)
+    page.locator(f"{panel.tag} input[type=radio]").nth(1).check()
+    before = page.evaluate(f"JSON.stringify(document.querySelector('{panel.tag}').state)")
+    page.evaluate(
+        f"""() => {{
+            const element = document.querySelector('{panel.tag}'), place = element.parentElement;
+            element.remove();
+            element.set({{}});
+            document.body.prepend(document.createElement('hr'));
+            place.append(element);
+        }}"""
+    )
+    assert page.evaluate(f"JSON.stringify(document.querySelector('{panel.tag}').state)") == before
+    assert page.locator(f"{panel.tag} .n2n-live").count() == 1
+    page.locator(f"{panel.tag} input[type=radio]").nth(2).check()
+    assert page.evaluate(f"JSON.stringify(document.querySelector('{panel.tag}').state)") != before
+
+
+def test_start_over_goes_back_to_the_first_state(show, panel):
+    page = show(panel)
+    first = page.evaluate(f"JSON.stringify(document.querySelector('{panel.tag}').state)")
+    page.locator(f"{panel.tag} input[type=radio]").nth(2).check()
+    page.get_by_role("button", name="Start over").click()
+    assert page.evaluate(f"JSON.stringify(document.querySelector('{panel.tag}').state)") == first
+
+
+# A model as anywidget gives it to `render`, as far as elements use it.
+MODEL = """(values) => {
+    const heard = {};
+    return {
+        values, saved: [],
+        get(name) { return values[name]; },
+        set(name, value) { values[name] = value; this.saved.push(name); },
+        save_changes() { this.saves = (this.saves ?? 0) + 1; },
+        on(name, what) { (heard[name] ??= []).push(what); },
+        off(name, what) { heard[name] = heard[name].filter((other) => other !== what); },
+        fromPython(changes) {
+            Object.assign(values, changes);
+            for (const name in changes) for (const what of heard['change:' + name] ?? []) what();
+        },
+    };
+}"""
+
+
+@pytest.fixture
+def in_notebook(browser):
+    """A function that shows a panel as a notebook does: its module is imported and rendered with a model."""
+    contexts = []
+
+    def open_notebook(panel):
+        contexts.append(browser.new_context(viewport={"width": 900, "height": 900}))
+        page = contexts[-1].new_page()
+        page.set_content("<!doctype html><meta charset=utf-8><body></body>")
+        page.add_style_tag(content=panel._css)
+        page.evaluate(
+            f"""async ([module, values]) => {{
+                const address = URL.createObjectURL(new Blob([module], {{ type: 'text/javascript' }}));
+                window.model = ({MODEL})(values);
+                const face = (await import(address)).default;
+                window.cleanup = face.render({{ model: window.model, el: document.body }});
+            }}""",
+            [panel._esm, {name: getattr(panel, name) for name in panel.state}],
+        )
+        return page
+
+    yield open_notebook
+    for context in contexts:
+        context.close()
+
+
+def test_notebook_shows_the_same_element(in_notebook, panel):
+    page = in_notebook(panel)
+    assert page.locator(f"{panel.tag} .n2n-live svg").count() >= 1
+    shown = state(page, "state", panel.tag)
+    assert shown == {name: getattr(panel, name) for name in panel.state}
+
+
+# ------------------------------------------------------------------ net2net-widen
+
+
+@pytest.fixture
+def widen(show):
+    return show(explore.widen())
+
+
+def labeled(page, name):
+    return page.get_by_label(name, exact=True)
+
+
+def says(page):
+    settle(page)
+    return page.locator("[aria-live=polite]").inner_text()
+
+
+def test_first_paint_tells_the_story(widen):
+    panel = explore.widen()
+    assert "zero up to rounding" in widen.locator(".n2n-verdict").inner_text()
+    assert says(widen) == "Unit 2 (b) is copied to unit 8; −1.20 becomes −0.60 and −0.60. The function stands still."
+    letters = widen.locator(".n2n-there .n2n-name").all_text_contents()
+    assert [letter[0] for letter in letters] == ["abcd"[k] for k in panel.mapping]
+    assert len(set(letters)) == 8, "copies are told apart by their primes"
+    colors = widen.evaluate(
+        "[...document.querySelectorAll('.n2n-there .n2n-unit')].map((e) => getComputedStyle(e).stroke)"
+    )
+    assert len(set(colors)) == 4
+    assert [colors.index(color) for color in colors] == [panel.mapping.index(k) for k in panel.mapping]
+
+
+def test_readings_are_those_of_python(show):
+    for case in CASES["explorables"]:
+        given = {name: value for name, value in case["state"].items() if name not in ("teacher", "width")}
+        page = show(explore.widen(**given))
+        assert state(page, "state") == case["state"]
+        student = state(page, "student")
+        random = case["state"]["noise"] or case["state"]["way"] == "randompad"
+        for name, wanted in zip(("w1", "b1", "w2"), case["weights"], strict=False):
+            np.testing.assert_allclose(student[name], wanted, rtol=1e-13 if random else 0)
+        if case["shares"]:
+            assert student["shares"] == case["shares"]
+        assert state(page, "gap") == pytest.approx(case["gap"], rel=1e-12, abs=1e-14)
+        assert state(page, "kept") == (case["gap"] < 1e-12)
+
+
+def drag(page, control, start, end):
+    """Drag a slider's thumb from one fraction of its way to another."""
+    box = control.bounding_box()
+    at = [(box["x"] + 12 + (box["width"] - 24) * part, box["y"] + box["height"] / 2) for part in (start, end)]
+    page.mouse.move(*at[0])
+    page.mouse.down()
+    page.mouse.move(*at[1], steps=30)
+    page.mouse.up()
+
+
+def test_curve_stands_still_while_the_width_is_dragged(widen):
+    widen.evaluate(
+        """() => {
+            window.seen = [];
+            const element = document.querySelector('net2net-widen');
+            element.addEventListener('net2net-moved', () => window.seen.push(
+                [element.state.width, element.gap, element.curves[2].getAttribute('d'), element.state.mapping]));
+        }"""
+    )
+    drag(widen, labeled(widen, "Hidden units"), 1 / 3, 1)
+    drag(widen, labeled(widen, "Hidden units"), 1, 0)
+    seen = widen.evaluate("window.seen")
+    assert {width for width, *_ in seen} >= {4, 9, 10, 11, 12, 13, 14, 15, 16}
+    assert max(gap for _, gap, *_ in seen) < 1e-14
+    assert len({path for _, _, path, _ in seen}) == 1, "not a pixel moves"
+    wanted = explore.widen(width=16).mapping
+    for width, _, _, mapping in seen:
+        assert mapping == wanted[:width]
+
+
+def test_width_by_keyboard(widen):
+    labeled(widen, "Hidden units").focus()
+    widen.keyboard.press("ArrowRight")
+    assert state(widen, "state.width") == 9
+    widen.keyboard.press("End")
+    assert state(widen, "state.width") == 16
+    assert labeled(widen, "Hidden units").get_attribute("aria-valuetext") == "16, from 4"
+    widen.keyboard.press("Home")
+    assert state(widen, "state.width") == 4
+    assert state(widen, "gap") == 0
+    assert "the student is the teacher" in says(widen)
+
+
+def test_new_mapping_is_the_next_seed(widen):
+    button = widen.get_by_role("button", name="New mapping")
+    button.click()
+    assert state(widen, "state.mapping") == explore.widen(seed=1).mapping
+    button.press("Enter")
+    assert state(widen, "state.mapping") == explore.widen(seed=2).mapping
+    assert says(widen).startswith("New mapping.")
+    assert state(widen, "kept")
+
+
+@pytest.mark.parametrize("how", ["mouse", "keyboard"])
+def test_every_way_says_whether_the_function_is_kept(widen, how):
+    for number, (way, kept) in enumerate({"equal": 1, "random": 1, "undivided": 0, "randompad": 0}.items()):
+        radio = widen.locator(f"input[type=radio][value={way}]")
+        if how == "mouse":
+            radio.click()
+        elif number:
+            widen.keyboard.press("ArrowRight")
+        else:
+            radio.focus()
+        assert state(widen, "state.way") == way
+        panel = explore.widen(way=way)
+        assert state(widen, "gap") == pytest.approx(panel.gap, rel=1e-12, abs=1e-14)
+        verdict = widen.locator(".n2n-verdict").inner_text()
+        assert ("the same function" in verdict) == kept
+        assert says(widen).endswith("stands still." if kept else "has changed.")
+        reading = widen.locator(".n2n-gap").inner_text()
+        assert reading == f"{panel.gap:.3f}" if not kept else "10⁻" in reading
+
+
+def test_noise_by_keyboard_and_mouse(widen):
+    labeled(widen, "Noise").press("ArrowRight")
+    assert state(widen, "gap") == pytest.approx(explore.widen(noise=0.05).gap, rel=1e-9)
+    assert "Noise has changed the copies' weights" in says(widen)
+    drag(widen, labeled(widen, "Noise"), 0.05, 1)
+    assert state(widen, "state.noise") == 1
+    assert "another function" in widen.locator(".n2n-verdict").inner_text()
+    widen.locator("input[type=radio][value=randompad]").click()
+    assert labeled(widen, "Noise").is_disabled()
+
+
+def sums(page):
+    """The sum of the shares of each teacher unit's copies."""
+    mapping, shares = state(page, "state.mapping"), state(page, "student.shares")
+    return np.bincount(mapping, weights=shares)
+
+
+def test_share_by_keyboard(widen):
+    share = labeled(widen, "Its share")
+    share.press("ArrowRight")
+    assert state(widen, "state.way") == "random"
+    assert state(widen, "student.shares")[7] == pytest.approx(0.51)
+    assert state(widen, "student.shares")[1] == pytest.approx(0.49)
+    share.press("End")
+    assert state(widen, "student.shares")[7] == pytest.approx(0.98)
+    np.testing.assert_allclose(sums(widen), 1, rtol=1e-15)
+    assert state(widen, "gap") < 1e-14
+    assert "−0.02 · b" not in widen.locator(".n2n-equation").inner_text()
+    assert "(−0.02 − 1.18) · b" in widen.locator(".n2n-equation").inner_text()
+
+
+def test_share_by_dragging_its_bar(widen):
+    bar = widen.locator(".n2n-there .n2n-bar").nth(7)
+    box = bar.bounding_box()
+    x, bottom = box["x"] + box["width"] / 2, box["y"] + box["height"]
+    widen.mouse.move(x, box["y"] + 3)
+    widen.mouse.down()
+    widen.mouse.move(x, bottom - 42 * 0.9, steps=8)
+    widen.mouse.up()
+    shares = state(widen, "student.shares")
+    assert shares[7] == pytest.approx(0.9, abs=0.03)
+    assert shares[1] == pytest.approx(1 - shares[7])
+    np.testing.assert_allclose(sums(widen), 1, rtol=1e-15)
+    assert state(widen, "kept")
+    widen.mouse.move(x, bottom - 5)
+    assert state(widen, "student.shares") == shares, "let go is let go"
+    panel = explore.widen(way="random", parts=state(widen, "state.parts"))
+    np.testing.assert_array_equal(panel.shares, shares)
+
+
+def test_share_of_one_that_has_no_copy_cannot_be_moved(widen):
+    labeled(widen, "Look at unit").fill("1")
+    assert labeled(widen, "Its share").is_disabled()
+    widen.evaluate("document.querySelector('net2net-widen').giveShare(0, 0.3)")
+    assert state(widen, "state.parts") == []
+
+
+def lit(page):
+    return page.evaluate(
+        """[...document.querySelectorAll('.n2n-lit')].map((e, j) => e.getAttribute('visibility') === 'visible' ? j : -1)
+            .filter((j) => j >= 0)"""
+    )
+
+
+def test_pointing_at_a_unit_lights_it_in_all_views(widen):
+    assert lit(widen) == [1, 7]
+    widen.locator(".n2n-there .n2n-unit").nth(5).hover()
+    assert lit(widen) == [2, 5, 6]
+    assert widen.evaluate("document.querySelectorAll('.n2n-edge.n2n-same').length") == 6
+    assert "what c′ adds" in widen.locator(".n2n-plot").inner_html()
+    assert "(0.12 + 0.12 + 0.12) · c" in widen.locator(".n2n-equation").inner_text()
+    widen.mouse.move(5, 5)
+    assert lit(widen) == [1, 7]
+
+
+def test_looking_at_a_unit_by_keyboard(widen):
+    look = labeled(widen, "Look at unit")
+    look.press("ArrowLeft")
+    assert lit(widen) == [2, 5, 6]
+    assert look.get_attribute("aria-valuetext") == "7, c copy 2"
+    assert says(widen).startswith("Unit 3 (c) is copied to units 6 and 7; 0.36 becomes 0.12, 0.12 and 0.12.")
+
+
+def test_touch(show):
+    page = show(explore.widen(), width=360, has_touch=True)
+    page.get_by_role("button", name="New mapping").tap()
+    assert state(page, "state.seed") == 1
+    page.get_by_role("button", name="Start over").tap()
+    page.locator("input[type=radio][value=undivided]").tap()
+    assert not state(page, "kept")
+    page.locator("input[type=radio][value=equal]").tap()
+    page.locator(".n2n-there .n2n-unit").nth(4).tap()
+    assert state(page, "state.unit") == 4
+    assert lit(page) == [3, 4]
+    for name, target in (("Hidden units", "width"), ("Look at unit", "unit"), ("Noise", "noise")):
+        before = state(page, f"state.{target}")
+        box = labeled(page, name).bounding_box()
+        labeled(page, name).tap(position={"x": box["width"] * 0.9, "y": box["height"] / 2})
+        assert state(page, f"state.{target}") != before
+    box = labeled(page, "Its share").bounding_box()
+    labeled(page, "Its share").tap(position={"x": box["width"] * 0.8, "y": box["height"] / 2})
+    assert state(page, "state.way") == "random"
+
+
+def test_largest_teacher_and_the_smallest(show):
+    import keras
+
+    for units in (16, 1):
+        layers = [keras.Input((1,)), keras.layers.Dense(units, activation="gelu"), keras.layers.Dense(1)]
+        page = show(explore.widen(keras.Sequential(layers)), width=360)
+        labeled(page, "Hidden units").press("End")
+        assert page.locator(".n2n-there").count() == 4 * units
+        assert state(page, "kept")
+
+
+def test_copied_until_few_numbers_fit(show):
+    page = show(explore.widen(mapping=[0, 1, 2, 3, *[1] * 12]))
+    assert "13 parts" in says(page)
+    assert "…" in page.locator(".n2n-equation").inner_text()
+
+
+def test_python_moves_the_notebooks_element(in_notebook):
+    page = in_notebook(explore.widen())
+    page.evaluate("model.fromPython({ width: 5, mapping: [0, 1, 2, 3, 0] })")
+    assert state(page, "state.mapping") == [0, 1, 2, 3, 0]
+    page.evaluate("model.fromPython({ way: 'undivided' })")
+    assert not state(page, "kept")
+    assert page.evaluate("model.saves") is None, "what Python set is not sent back"
+
+
+def test_hands_move_pythons_traits(in_notebook):
+    page, panel = in_notebook(explore.widen()), explore.widen()
+    labeled(page, "Hidden units").press("End")
+    labeled(page, "Its share").press("End")
+    assert page.evaluate("model.saves") == 2
+    panel.set_state(
+        page.evaluate("Object.fromEntries([...new Set(model.saved)].map((name) => [name, model.values[name]]))")
+    )
+    assert panel.width == 16
+    np.testing.assert_array_equal(panel.shares, state(page, "student.shares"))
+    page.evaluate("cleanup()")
+    page.evaluate("model.fromPython({ width: 4 })")
+    assert state(page, "state.width") == 16, "a view that is gone listens no more"
+
+
+# ------------------------------------------------------------------ in the book
+
+
+@pytest.mark.parametrize("name", toc.documents())
+def test_pages_load_the_scripts_of_their_elements_and_no_others(html, name):
+    path = html / f"{name}.html"
+    text = path.read_text(encoding="utf-8")
+    tags = set(re.findall(r"<(net2net-\w+)", text))
+    wanted = {*explore.SHARED, explore.STYLE, *(f"{tag}.js" for tag in tags)} if tags else set()
+    loaded = {load.split("?")[0].rsplit("/", 1)[-1] for load in read(path).loads}
+    assert {file for file in loaded if file.startswith("net2net")} == wanted
+    assert "vnd.jupyter.widget-state" not in text, "state that no script reads"
+
+
+@pytest.mark.parametrize(
+    ("name", "tag"),
+    [("index", "net2net-widen"), ("02_mathematics", "net2net-widen"), ("03_net2widernet", "net2net-widen")],
+)
+def test_elements_live_on_their_pages(browser, html, name, tag):
+    from axe_playwright_python.sync_playwright import Axe
+
+    with Visit(browser, f"{html.resolve().as_uri()}/", f"book/{name}") as visit:
+        assert visit.page.locator(f"{tag} .n2n-live").count() == 1
+        visit.page.locator(f"{tag} input[type=radio]").nth(2).click()
+        assert Axe().run(visit.page, context=tag).violations_count == 0
+        assert visit.errors == visit.foreign == []
