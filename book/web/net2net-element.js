@@ -38,6 +38,12 @@ globalThis.Net2NetElement ??= class extends HTMLElement {
     return value.toFixed(digits).replace("-", "−");
   }
 
+  /* The path through points, each given by its place along x and its value y. */
+  static path(ys, px, py) {
+    const cut = (y) => Math.min(Math.max(y, -999), 999).toFixed(2);
+    return `M${ys.map((y, i) => `${px(i).toFixed(1)} ${cut(py(y))}`).join("L")}`;
+  }
+
   /* a, b, c for the teacher's units; a′, a″ for copies; past three, a⁴ and so on. */
   static names(mapping) {
     const seen = {};
@@ -106,7 +112,7 @@ globalThis.Net2NetElement ??= class extends HTMLElement {
     const same = (a, b) => a === b || JSON.stringify(a) === JSON.stringify(b);
     const changed = Object.fromEntries(
       Object.entries(changes).filter(([name, value]) => value !== undefined && !same(value, before[name])));
-    this.state = this.settle({ ...before, ...changed }, changed);
+    this.state = this.settle({ ...before, ...changed }, changed, changes);
     if (!this.live) return;
     this.render();
     const news = Object.entries(this.state).filter(([name, value]) => !same(value, before[name]));
@@ -114,6 +120,9 @@ globalThis.Net2NetElement ??= class extends HTMLElement {
       this.dispatchEvent(new CustomEvent("net2net-moved", { detail: Object.fromEntries(news), bubbles: true }));
     this.announce(this.describe(quiet ? {} : Object.fromEntries(news)), quiet);
   }
+
+  /* Whether the student's function is the teacher's, up to rounding. */
+  static kept(gap, old) { return gap <= 1e3 * Number.EPSILON * Math.max(...old.map(Math.abs)); }
 
   restart() { this.set(this.begun, { byHand: true }); }
 
@@ -135,18 +144,24 @@ globalThis.Net2NetElement ??= class extends HTMLElement {
     return { box: make("div", { class: `n2n-slider ${className}` }, name, output, input), input, output, name };
   }
 
-  /* Radio buttons in a row; `moved` gets the value chosen. */
-  choice(legend, options, moved) {
+  /* Radio buttons side by side; `moved` gets the value chosen. `options` holds words, or nodes to show. */
+  choice(legend, options, moved, className = "") {
     const { make } = Net2NetElement;
     const name = `${this.id_}-${legend.toLowerCase().replace(/\W+/g, "-")}`;
     const inputs = {};
     const labels = Object.entries(options).map(([value, words]) => {
       inputs[value] = make("input", { type: "radio", name, value });
       inputs[value].addEventListener("change", () => moved(value));
-      return make("label", {}, inputs[value], make("span", {}, words));
+      return make("label", {}, inputs[value], make("span", {}, ...[words].flat()));
     });
-    const box = make("fieldset", { class: "n2n-choice" }, make("legend", {}, legend), make("div", {}, ...labels));
+    const box = make("fieldset", { class: `n2n-choice ${className}` }, make("legend", {}, legend), make("div", {}, ...labels));
     return { box, inputs };
+  }
+
+  slide({ input, output }, limits, value, words, spoken = words) {
+    Net2NetElement.put(input, { ...limits, "aria-valuetext": spoken });
+    if (input.value !== String(value)) input.value = value;
+    Net2NetElement.say(output, words);
   }
 
   button(label, pressed) {

@@ -38,7 +38,7 @@
       mapping = [...mapping.slice(0, width), ...drawn.slice(mapping.length, width)];
       const parts = "seed" in changed && !("parts" in changed) ? [] : state.parts;
       // The newest copy is looked at until somebody looks elsewhere.
-      const unit = state.unit < 0 || state.unit >= width || "width" in changed ? width - 1 : state.unit;
+      const unit = state.unit < 0 || state.unit >= width || width !== state.width || "width" in changed ? width - 1 : state.unit;
       return { ...state, width, mapping, parts, unit: "unit" in changed ? Math.min(changed.unit, width - 1) : unit };
     }
 
@@ -254,7 +254,7 @@
       this.old = this.values(teacher);
       this.new = this.values(this.student);
       this.gap = Net2Net.largestGap(this.old, this.new);
-      this.kept = this.gap <= 1e3 * Number.EPSILON * Math.max(...this.old.map(Math.abs));
+      this.kept = Net2NetElement.kept(this.gap, this.old);
       this.seen = this.looked !== undefined && this.looked < width ? this.looked : this.state.unit;
       this.renderControls();
       this.renderPlot();
@@ -268,19 +268,14 @@
 
     renderControls() {
       const { width, way, noise, unit } = this.state, n = this.n;
-      const slide = ({ input, output }, limits, value, words, spoken = words) => {
-        put(input, { ...limits, "aria-valuetext": spoken });
-        if (input.value !== String(value)) input.value = value;
-        say(output, words);
-      };
       this.labels = names(this.state.mapping);
-      slide(this.width_, { min: n, max: 4 * n }, width, width === n ? `${n}` : `${n} → ${width}`, `${width}, from ${n}`);
-      slide(this.noise_, {}, noise, noise ? `± ${Math.round(100 * noise)} %` : "none");
+      this.slide(this.width_, { min: n, max: 4 * n }, width, width === n ? `${n}` : `${n} → ${width}`, `${width}, from ${n}`);
+      this.slide(this.noise_, {}, noise, noise ? `± ${Math.round(100 * noise)} %` : "none");
       this.noise_.input.disabled = way === "randompad";
-      slide(this.unit_, { min: 1, max: width }, unit + 1, `${unit + 1}: ${this.name(unit)}`,
+      this.slide(this.unit_, { min: 1, max: width }, unit + 1, `${unit + 1}: ${this.name(unit)}`,
         `${unit + 1}, ${this.isNew(unit) ? "a random unit" : this.spoken(unit)}`);
       const may = this.mayShare(unit), share = this.student.shares[unit] ?? 1;
-      slide(this.share_, {}, may ? Math.round(100 * share) / 100 : 0.98, number(share));
+      this.slide(this.share_, {}, may ? Math.round(100 * share) / 100 : 0.98, number(share));
       this.share_.input.disabled = !may;
       for (const [value, input] of Object.entries(this.ways.inputs)) input.checked = value === way;
     }
@@ -290,7 +285,7 @@
       const low = Math.min(...this.old), top = Math.max(...this.old), room = ROOM * (top - low || 1);
       const px = (i) => (i / 200) * (wide - 12) + 6;
       const py = (y) => 26 + ((top + room - y) / (top - low + 2 * room)) * (high - 32);
-      const path = (ys) => `M${ys.map((y, i) => `${px(i).toFixed(1)} ${Math.min(Math.max(py(y), -999), 999).toFixed(2)}`).join("L")}`;
+      const path = (ys) => Net2NetElement.path(ys, px, py);
       put(this.frame, { width: wide });
       put(this.axes[0], { x1: 6, x2: wide - 6, y1: py(0), y2: py(0) });
       put(this.axes[1], { x1: px(100), x2: px(100), y1: 26, y2: high - 6 });
