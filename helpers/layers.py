@@ -303,6 +303,10 @@ class ParametricActivation(kl.Wrapper):
     Wei et al. 2016, "Network Morphism", arXiv:1603.01670: the parametric activation of its non-linear case.
     """
 
+    def __init__(self, layer, **kwargs):
+        super().__init__(layer, **kwargs)
+        self.supports_masking = True
+
     def build(self, input_shape=None):
         super().build(input_shape)
         self.a = self.add_weight(shape=(), initializer="ones", name="a")

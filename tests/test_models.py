@@ -711,6 +711,15 @@ def test_new_layers_that_can_follow_any_activation(float64, activation, how, bat
         assert relative_gap(teacher, student, x) > 1e-3
 
 
+@pytest.mark.parametrize("how", ["linear", "parametric"])
+def test_new_layers_pass_masks_on(float64, how):
+    tokens = keras.Input((6,), dtype="int32")
+    x = kl.Embedding(7, 4, mask_zero=True)(tokens)
+    gate = kl.Dense(4, activation="sigmoid", name="gate")(x)  # Multiply leaves out what is masked in all its inputs
+    teacher = randomize(keras.Model(tokens, kl.Dense(2)(kl.LSTM(3)(kl.Multiply()([x, gate])))))
+    assert relative_gap(teacher, net2deeper_net(teacher, "gate", activation=how)) <= EXACT["float64"]
+
+
 def test_a_parametric_student_is_learned_saved_and_grown_again(float64, tmp_path):
     source = keras.Input((4,))
     h = kl.PReLU(name="prelu")(kl.Dense(6, name="first")(source))
