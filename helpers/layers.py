@@ -256,11 +256,8 @@ def _bidirectional(layer, call):
     there, back = (plan_call(each, call) for each in inner)
     settings = _nested(there, "layer") | _nested(back, "backward_layer")
     (out,), (other,) = there.out, back.out
-    if layer.merge_mode == "concat":
-        out = out + other
-    else:
-        call.tie(out, other)
-    return Plan(out, [*there.weights, *back.weights], settings)
+    call.tie(out, other)  # also side by side: Keras works out their shape as twice that of one
+    return Plan(out * 2 if layer.merge_mode == "concat" else out, [*there.weights, *back.weights], settings)
 
 
 @_rule("TimeDistributed")

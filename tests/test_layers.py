@@ -717,6 +717,17 @@ def test_a_constant_that_keras_takes_for_a_bias(width):
         assert relative_gap(teacher, student) <= EXACT["float64"]
 
 
+def test_both_directions_have_one_width():
+    teacher = make(
+        SEQUENCE, lambda x: kl.Reshape((-1,))(kl.Bidirectional(kl.GRU(1, return_sequences=True), name="both")(x))
+    )
+    with pytest.raises(Net2NetError, match="'both' cannot have 3 channels, because they come in runs .* width is 2"):
+        net2wider_net(teacher, {"both": 3})
+    student = net2wider_net(teacher, {"both": 4}, split="random", seed=0)
+    assert student.get_layer("both").forward_layer.units == student.get_layer("both").backward_layer.units == 2
+    assert relative_gap(teacher, student) <= EXACT["float64"]
+
+
 def test_biases_that_keras_adds_along_the_wrong_axis():
     """Biases of shape (heads, 1) are added along the positions if there are as many of them as heads: here, with 6."""
     for how in ({"key_dim": 1}, {"key_dim": 2, "value_dim": 1}):
