@@ -27,7 +27,7 @@ endif
 endif
 endif
 
-.PHONY: help book serve test test-core test-chapters test-pages coverage tidy links lock address clean clean-all env
+.PHONY: help book serve test test-core test-chapters test-pages coverage mutation tidy links lock address clean clean-all env
 .DELETE_ON_ERROR:
 
 help:
@@ -38,6 +38,7 @@ help:
 	@echo "make test-chapters  only the notebooks: lean, well formed, outputs as committed"
 	@echo "make test-pages     only the built pages: build, links, browser"
 	@echo "make coverage       which lines of helpers/ the tests run"
+	@echo "make mutation       which small faults in helpers/ the tests do not find"
 	@echo "make tidy           format the code, strip the notebooks of what is not committed, look for slips"
 	@echo "make links          follow the links that lead out of the book"
 	@echo "make lock           resolve requirements.txt anew into requirements.lock"
@@ -105,6 +106,12 @@ test-pages: $(BUILT)
 coverage: $(READY)
 	@$(PYTEST) tests helpers --ignore=tests/test_pages.py --ignore=tests/test_build.py --ignore=tests/test_notebooks.py \
 	    --cov --cov-report=term-missing
+
+mutation: $(READY)
+	@echo "Putting small faults into the core of helpers/, 100 into each room, to see whether the tests find them."
+	@echo "About half an hour. More, or other ones: $(PY) tests/mutation.py --help"
+	@$(PY) -m pip install --quiet --disable-pip-version-check "mutmut>=3.8,<4"
+	@$(PY) tests/mutation.py
 
 # ---------------------------------------------------------------- keeping it tidy
 

@@ -9,7 +9,7 @@ import pytest
 import toc
 from address import ROOT
 
-collect_ignore = ["conftest.py"]  # no doctests here
+collect_ignore = ["conftest.py", "mutation.py"]  # no doctests here
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 if "PYTEST_XDIST_WORKER" in os.environ:

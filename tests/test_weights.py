@@ -251,6 +251,8 @@ def test_random_shares_part_the_copies():
     shares = w.copy_shares([0, 1, 0, 1, 0], "random", 0)
     assert len(set(shares.tolist())) == 5
     assert shares.min() > 0.05  # no copy starts cut off: 0.2 / (0.2 + 1 + 1) at the least
+    many = w.copy_shares(np.zeros(1000, int), "random", 0)
+    assert 4.5 < many.max() / many.min() < 5  # shares as 0.2 to 1
 
 
 def test_random_split_puts_the_shares_into_the_next_kernel():
@@ -276,14 +278,15 @@ def test_noise_touches_copies_only(case, split, noise, seed):
         np.testing.assert_array_equal(left, right)
 
 
-def test_noise_is_relative_to_the_weight():
+@pytest.mark.parametrize("noise", [0.01, 0.5])
+def test_noise_is_relative_to_the_weight(noise):
     w1 = np.full((500, 40), 1e-4)
     w1[:, ::2] = -1e4
     w1[0] = 0
-    u1, _, _ = w.wider2net_fc(w1, None, np.eye(40), 80, noise=0.01, rng=0)
+    u1, _, _ = w.wider2net_fc(w1, None, np.eye(40), 80, noise=noise, rng=0)
     mapping = w.random_mapping(40, 80, 0)
     np.testing.assert_array_equal(u1[0], 0)
-    e = (u1[1:, 40:] / w1[1:, mapping[40:]] - 1) / 0.01
+    e = (u1[1:, 40:] / w1[1:, mapping[40:]] - 1) / noise
     assert abs(e.mean()) < 0.05
     assert abs(e.std() - 1) < 0.05
     assert np.abs(e).max() > 3  # normal draws, not uniform ones
@@ -392,6 +395,7 @@ ERRORS = {
         lambda: w.wider2net_fc(W1, B1, W2, 2),
         "new_width: expected more than the 3 units that w1 .* has, got 2",
     ),
+    "width_one": (lambda: w.wider2net_fc(W1[:, :1], None, W2[:1], 1), "new_width: expected more than the 1 units"),
     "width_float": (lambda: w.wider2net_fc(W1, B1, W2, 6.0), "new_width: expected an integer, got 6.0; round it"),
     "width_text": (lambda: w.wider2net_fc(W1, B1, W2, "6"), "new_width: expected an integer, got '6'"),
     "init": (lambda: w.wider2net_fc(W1, B1, W2, 6, "zeros"), "init: expected 'net2wider' or 'randompad', got 'zeros'"),
@@ -412,7 +416,7 @@ ERRORS = {
     ),
     "w2_rows": (
         lambda: w.wider2net_fc(W1, B1, np.ones((5, 2)), 6),
-        r"w2: expected a dense kernel of shape \(3, out\) behind w1 \(4, 3\), got \(5, 2\)",
+        r"w2: expected a dense kernel .*\(3, out\) behind w1 \(4, 3\), got \(5, 2\); its rows must be w1's columns$",
     ),
     "w2_rank": (lambda: w.wider2net_fc(W1, B1, K2, 6), r"w2: expected a dense kernel .* got \(3, 3, 4, 2\)"),
     "b1": (
@@ -458,6 +462,7 @@ ERRORS = {
     "random_q": (lambda: w.random_mapping(4, 3), "q: expected a width of at least n = 4, got 3"),
     "random_float": (lambda: w.random_mapping(2, 3.5), "q: expected an integer, got 3.5"),
     "balanced": (lambda: w.balanced_mapping(4, 6), "q: expected a multiple of n = 4, .*, got 6"),
+    "balanced_n": (lambda: w.balanced_mapping(0, 6), "^n: expected at least 1, got 0"),
     "balanced_zero": (lambda: w.balanced_mapping(4, 0), "q: expected at least 1, got 0"),
     "counts_gap": (
         lambda: w.replication_counts([0, 2]),
