@@ -5,7 +5,8 @@ fails on it. mutmut's own runner does not serve here: it skips decorated functio
 are, and it forks, which TensorFlow does not survive. So the mutants are tried in one process: the functions in memory
 get the mutant's code, and the tests that run its line are run again, quickest first, until one fails. A kill counts
 only if that test passes once the code is whole again, so that a mutant leaves nothing behind. Tests beyond the time
-set by `--seconds` are left out, and what they might have found counts as survived.
+set by `--seconds` are left out, and what they might have found counts as survived. What a room does only when it is
+imported, such as registering its rules, is not tried: a fault there breaks nearly all tests.
 """
 
 import argparse
@@ -22,6 +23,7 @@ import sys
 import time
 import types
 from math import sqrt
+from typing import NamedTuple
 
 import coverage
 import libcst as cst
@@ -41,6 +43,14 @@ TOO_LONG = "test_applications"  # minutes for one test
 EXAMPLES = 10  # of each property test
 
 
+class Place(NamedTuple):
+    """The lines where a mutant, the function around it, and that function's body begin."""
+
+    line: int
+    function: int
+    body: int
+
+
 class Mutator(MutationVisitor):
     """mutmut's, but for decorated functions too; remembers in which line and function each mutant lies."""
 
@@ -54,20 +64,19 @@ class Mutator(MutationVisitor):
     def _create_mutations(self, node):
         known = len(self.mutations)
         super()._create_mutations(node)
-        line = self.get_metadata(PositionProvider, node).start.line
         outer = self.get_metadata(OuterFunctionProvider, node, None)
-        inside = isinstance(outer, cst.FunctionDef)
-        span = self.get_metadata(PositionProvider, outer).start.line if inside else None
-        self.places += [(line, span)] * (len(self.mutations) - known)
+        nodes = (node, outer, outer.body) if isinstance(outer, cst.FunctionDef) else ()
+        lines = [self.get_metadata(PositionProvider, each).start.line for each in nodes]
+        self.places += [Place(*lines) if lines else None] * (len(self.mutations) - known)
 
 
 def mutants(source):
-    """Yield (line, line of the function around it, function that makes the mutant's source)."""
+    """Yield pairs (`Place`, what makes the mutant's source)."""
     wrapper, visitor = MetadataWrapper(cst.parse_module(source)), Mutator()
     module = wrapper.visit(visitor)
-    for mutation, (line, outer) in zip(visitor.mutations, visitor.places, strict=True):
-        if outer:  # what a module does when imported is not tried
-            yield line, outer, lambda m=mutation: deep_replace(module, m.original_node, m.mutated_node).code
+    for mutation, place in zip(visitor.mutations, visitor.places, strict=True):
+        if place:
+            yield place, lambda m=mutation: deep_replace(module, m.original_node, m.mutated_node).code
 
 
 class Room:
@@ -144,6 +153,8 @@ class Trial:
 
     def __init__(self, rooms, options):
         self.rooms, self.options = rooms, options
+        self.cover = coverage.Coverage(data_file=None, include=["*/helpers/*.py"])
+        self.cover.start()  # before the rooms are imported
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session):
@@ -156,43 +167,46 @@ class Trial:
 
     def measure(self):
         """Run every test once: it must pass; which lines does it run, and how long does it take?"""
-        cover = coverage.Coverage(data_file=None, include=["*/helpers/*.py"])
-        cover.start()
         self.seconds = {}
         for item in self.items:
-            cover.switch_context(item.nodeid)
+            self.cover.switch_context(item.nodeid)
             began = time.process_time()
             if fails(item):
                 raise pytest.UsageError(f"{item.nodeid} fails without any mutant")
             self.seconds[item.nodeid] = time.process_time() - began
-        cover.stop()
-        self.ran = cover.get_data().contexts_by_lineno
+        self.cover.stop()
+        self.ran = self.cover.get_data().contexts_by_lineno
 
     def try_room(self, room):
-        found = list(mutants(room.source))
+        at_import = {line for line, tests in self.ran(room.path).items() if not any(tests)}
+        found = [
+            (place, make)
+            for place, make in mutants(room.source)
+            if place.line < place.body or place.line not in at_import
+        ]
         size = min(self.options.sample or len(found), len(found))
         chosen = random.Random(self.options.seed).sample(found, size)
         say(f"helpers/{room.name}.py: {size} of {len(found)} mutants, {len(self.items)} tests")
-        killers = {}  # first line of a function -> tests that have killed mutants of it
-        for line, outer, make in sorted(chosen, key=lambda mutant: mutant[:2]):
-            source, those = make(), killers.setdefault(outer, [])
-            if killer := self.killer(room, source, line, outer, those):
+        killers = {}  # line of a function -> tests that have killed mutants of it
+        for place, make in sorted(chosen, key=lambda mutant: mutant[0]):
+            source, those = make(), killers.setdefault(place.function, [])
+            if killer := self.killer(room, source, place, those):
                 those.append(killer)
                 if self.options.verbose:
-                    say(f"killed in line {line} by {killer}")
+                    say(f"killed in line {place.line} by {killer}")
             else:
-                say(difference(room.source, source, f"survived in line {line}"))
+                say(difference(room.source, source, f"survived in line {place.line}"))
         killed = sum(map(len, killers.values()))
         share = killed / size
         error = 1.96 * sqrt(share * (1 - share) / size * (1 - size / len(found)))
         say(f"helpers/{room.name}.py: {killed} of {size} killed, {share:.1%} +- {error:.1%} (95 %)\n")
 
-    def killer(self, room, source, line, outer, those):
+    def killer(self, room, source, place, those):
         """The test that fails on a mutant, if one does; `those` have killed mutants of the same function."""
         # A line inside a call may have no event of its own: then the tests of a line before it. Default arguments have
         # none: then those of the function's first line.
-        ran = {n: tests for n, tests in self.ran(room.path).items() if n > outer and any(tests)}
-        near = max((n for n in ran if n <= line), default=min(ran, default=None))
+        ran = {n: tests for n, tests in self.ran(room.path).items() if n >= place.body and any(tests)}
+        near = max((n for n in ran if n <= place.line), default=min(ran, default=None))
         items = [item for item in self.items if item.nodeid in ran.get(near, ())]
         items.sort(key=lambda item: (item.nodeid not in those, self.seconds[item.nodeid]))
         left = self.options.seconds
@@ -201,7 +215,7 @@ class Trial:
             if left < 0:
                 break
             try:
-                with room.mutated(source, outer):
+                with room.mutated(source, place.function):
                     failed = fails(item, limit=5 + 5 * self.seconds[item.nodeid])
             except SyntaxError:
                 return "the compiler"

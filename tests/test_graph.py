@@ -242,7 +242,8 @@ def test_names_that_two_nested_models_share():
     x = keras.Input((5,))
     model = randomize(keras.Model(x, kl.Dense(2)(part("second")(part("first")(x)))))
     with pytest.raises(
-        Net2NetError, match="widths: 2 layers are called 'same', in different nested models; give them names"
+        Net2NetError,
+        match="widths: 2 layers are called 'same', in different nested models; give them names of their own$",
     ):
         net2wider_net(model, {"same": 9})
     assert relative_gap(model, net2wider_net(model, 2, seed=0)) <= EXACT["float32"]

@@ -1,5 +1,6 @@
 """Each kind of layer, between layers that widen: wider, deeper, in inference and in training, in float64."""
 
+import inspect
 import warnings
 
 import keras
@@ -234,6 +235,7 @@ KINDS = {
     "product": (VECTOR, lambda x: x * dense()(x)),
     "quotient": (VECTOR, lambda x: x / dense(activation="exponential")(x)),
     "ops_relu": (VECTOR, lambda x: ops.relu(x)),
+    "ops_sqrt": (VECTOR, lambda x: ops.where(x > 0, ops.sqrt(x), 0.0)),
     "ops_clip": (VECTOR, lambda x: ops.clip(x, -1.0, 1.0)),
     "ops_maximum": (VECTOR, lambda x: ops.maximum(x, 0.1)),
     "ops_mean": (IMAGE, lambda x: ops.mean(x, axis=(1, 2))),
@@ -261,6 +263,8 @@ KINDS = {
 }
 if hasattr(kl, "RMSNormalization"):
     KINDS["rms_norm"] = (SEQUENCE, kl.RMSNormalization())
+if "use_gate" in inspect.signature(kl.MultiHeadAttention).parameters:
+    KINDS["gated_attention"] = (SEQUENCE, lambda x: kl.MultiHeadAttention(2, 3, use_gate=True)(x, x))
 
 FLOAT32 = ("max_pooling3d", "average_pooling3d")  # TensorFlow has no float64 for these
 RANDOM = ("dropout", "noise")  # in training these draw, so outputs differ from call to call
@@ -459,9 +463,11 @@ def test_tables_are_refused():
     layer = kl.IntegerLookup()
     layer.adapt(np.array([3, 5, 7]))
     x = keras.Input((2,), dtype="int64")
-    teacher = keras.Model(x, kl.Dense(3)(kl.Flatten()(kl.Embedding(5, 4)(layer(x)))))
+    teacher = keras.Model(x, kl.Dense(3)(kl.Dense(6)(kl.Flatten()(kl.Embedding(5, 4)(layer(x))))))
     for make in (lambda: net2wider_net(teacher, 2), lambda: net2deeper_net(teacher)):
-        with pytest.raises(Net2NetError, match="integer_lookup.*outside its weights|no layer"):
+        with pytest.raises(
+            Net2NetError, match="integer_lookup.*outside its weights, which .*; apply it before the model$"
+        ):
             make()
 
 
@@ -564,6 +570,19 @@ REFUSED = {
     ),
     "softmax_dense": (dense(activation="softmax"), VECTOR, "layer 'dense.*': its activation 'softmax' mixes channels"),
     "softmax_conv": (conv(activation="softmax"), IMAGE, "layer 'conv2d.*': its activation 'softmax' mixes channels"),
+    **{
+        f"softmax_{kind.__name__}": (
+            kind(4, 3, activation="softmax"),
+            IMAGE,
+            "layer '.*': its activation 'softmax' mixes",
+        )
+        for kind in (kl.Conv2DTranspose, kl.SeparableConv2D)
+    },
+    "softmax_depthwise": (
+        kl.DepthwiseConv2D(3, activation="softmax"),
+        IMAGE,
+        "layer 'depthwise.*': its activation 'softmax' mixes",
+    ),
     "log_softmax": (dense(activation="log_softmax"), VECTOR, "its activation 'log_softmax' mixes channels"),
     "softmax_gate": (kl.LSTM(3, recurrent_activation="softmax"), SEQUENCE, "its recurrent_activation 'softmax' mixes"),
     "unit_norm": (kl.UnitNormalization(), VECTOR, "layer 'unit_normalization.*' divides by a norm over the channels"),
@@ -659,7 +678,11 @@ def test_a_factor_leaves_what_is_inside_attention():
 
 def test_what_is_refused_inside_attention():
     teacher = make(SEQUENCE, lambda x: kl.MultiHeadAttention(2, 3, name="attention")(x, x))
-    with pytest.raises(Net2NetError, match="'attention.key_dim' cannot be widened: attention divides by the root of"):
+    with pytest.raises(
+        Net2NetError,
+        match="'attention.key_dim' cannot be widened: attention divides by the root of key_dim, which Keras rounds to "
+        "float32$",
+    ):
         net2wider_net(teacher, {"attention.key_dim": 6})
     with pytest.raises(Net2NetError, match="'attention.num_heads' has 2 channels; expected more than that, got 2"):
         net2wider_net(teacher, {"attention.num_heads": 2})
@@ -682,7 +705,7 @@ def test_unequal_copies_are_refused_where_statistics_need_equal_ones(norm, shape
     teacher = make(shape, norm)
     first = teacher.layers[1].name
     with pytest.raises(
-        Net2NetError, match="gets equally many copies; got 4 channels widened to .*; use a whole factor"
+        Net2NetError, match="gets equally many copies; got 4 channels widened to .*; use a whole factor, such as 2$"
     ):
         net2wider_net(teacher, {first: width})
     with pytest.raises(Net2NetError, match="equally many copies"):
@@ -698,7 +721,7 @@ def test_channels_first_is_refused():
         Net2NetError, match="layer 'first' has its channels first; build it with data_format='channels_last'"
     ):
         net2wider_net(teacher, {"first": 8})
-    with pytest.raises(Net2NetError, match="channels first|channels_last"):
+    with pytest.raises(Net2NetError, match="it has its channels first; build it with data_format='channels_last'$"):
         net2deeper_net(teacher, "first")
     assert net2wider_net(teacher, {"hidden": 8}).get_layer("hidden").units == 8
 
