@@ -749,5 +749,6 @@ def test_elements_live_on_their_pages(browser, html, name, tag):
     with Visit(browser, f"{html.resolve().as_uri()}/", f"book/{name}") as visit:
         assert visit.page.locator(f"{tag} .n2n-live").count() == (2 if tag == "net2net-deepen" else 1)
         visit.page.locator(f"{tag} input[type=radio]").nth(2).click()
-        assert Axe().run(visit.page, context=tag).violations_count == 0
+        # Without preloading: from file:// axe may not fetch the style sheets a second time, and would be an error.
+        assert Axe().run(visit.page, context=tag, options={"preload": False}).violations_count == 0
         assert visit.errors == visit.foreign == []
