@@ -248,17 +248,17 @@ def test_start_over_goes_back_to_the_first_state(show, panel):
 
 # A model as anywidget gives it to `render`, as far as elements use it.
 MODEL = """(values) => {
-    const heard = {};
+    const heard = {}, tell = (name) => { for (const what of heard['change:' + name] ?? []) what(); };
     return {
         values, saved: [],
         get(name) { return values[name]; },
-        set(name, value) { values[name] = value; this.saved.push(name); },
+        set(name, value) { values[name] = value; this.saved.push(name); tell(name); },
         save_changes() { this.saves = (this.saves ?? 0) + 1; },
         on(name, what) { (heard[name] ??= []).push(what); },
         off(name, what) { heard[name] = heard[name].filter((other) => other !== what); },
         fromPython(changes) {
             Object.assign(values, changes);
-            for (const name in changes) for (const what of heard['change:' + name] ?? []) what();
+            for (const name in changes) tell(name);
         },
     };
 }"""
@@ -295,6 +295,10 @@ def test_notebook_shows_the_same_element(in_notebook, panel):
     assert page.locator(f"{panel.tag} .n2n-live :is(svg, canvas)").count() >= 1
     shown = state(page, "state", panel.tag)
     assert shown == {name: getattr(panel, name) for name in panel.state}
+    page.evaluate("window.keys = 0; document.addEventListener('keydown', () => { window.keys += 1; })")
+    page.locator(f"{panel.tag} input").first.press("ArrowRight")
+    assert state(page, "state", panel.tag) != shown
+    assert page.evaluate("keys") == 0, "the notebook's shortcuts do not hear it"
 
 
 # ------------------------------------------------------------------ net2net-widen

@@ -60,14 +60,22 @@ globalThis.Net2NetElement ??= class extends HTMLElement {
       render({ model, el }) {
         const element = document.createElement(tag);
         const names = Object.keys(element.constructor.defaults);
-        const take = () => element.set(Object.fromEntries(names.map((name) => [name, model.get(name)])));
+        let giving = false;  // a model tells also what was set here, one by one and so half a state
+        const take = () => {
+          if (!giving) element.set(Object.fromEntries(names.map((name) => [name, model.get(name)])));
+        };
         take();
         const give = ({ detail }) => {
+          giving = true;
           for (const [name, value] of Object.entries(detail)) model.set(name, value);
+          giving = false;
           model.save_changes();
         };
         element.addEventListener("net2net-moved", give);
         for (const name of names) model.on(`change:${name}`, take);
+        // Keys belong to the control that has the focus, not to the notebook's shortcuts; JupyterLab asks for the mark.
+        element.dataset.lmSuppressShortcuts = "true";
+        element.addEventListener("keydown", (event) => event.stopPropagation());
         el.append(element);
         return () => { for (const name of names) model.off(`change:${name}`, take); };
       },

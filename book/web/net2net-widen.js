@@ -281,7 +281,7 @@
     }
 
     renderPlot() {
-      const wide = this.plot.clientWidth || 400, high = HIGH;
+      const wide = Math.max(this.plot.clientWidth, 200), high = HIGH;
       const low = Math.min(...this.old), top = Math.max(...this.old), room = ROOM * (top - low || 1);
       const px = (i) => (i / 200) * (wide - 12) + 6;
       const py = (y) => 26 + ((top + room - y) / (top - low + 2 * room)) * (high - 32);
@@ -293,7 +293,7 @@
       put(this.curves[1], { d: path(this.adds(this.student, this.seen)), style: `stroke: ${this.color(this.seen)}` });
       put(this.curves[2], { d: path(this.new), class: this.kept ? "n2n-new" : "n2n-new n2n-off" });
       put(this.partKey, { style: `stroke: ${this.color(this.seen)}` });
-      say(this.partName, wide < 270 ? this.name(this.seen) : `what ${this.name(this.seen)} adds`);
+      say(this.partName, wide < 340 ? `${this.name(this.seen)} adds` : `what ${this.name(this.seen)} adds`);
       put(this.plot, {
         viewBox: `0 0 ${wide} ${high}`,
         "aria-label": `Output over the input from −1 to 1. ${this.kept
@@ -327,13 +327,14 @@
 
     renderNet() {
       const { width, mapping, teacher, way } = this.state, n = this.n, places = 4 * n;
-      const wide = this.net.clientWidth || 640;
+      const wide = Math.max(this.net.clientWidth, 200);
       const gutter = wide < 480 ? 33 : 54, slot = this.slot = (wide - gutter - 2) / places;
       this.left = gutter;
       const biggest = (rows) => Math.max(...rows.flat().map(Math.abs)) || 1;
       const most = { into: biggest([teacher.w1, teacher.b1].flat()), out: biggest(teacher.w2) };
       const middle = gutter + (slot * width) / 2, radius = Math.min(15, 0.46 * slot);
-      const numbers = slot >= 33, letters = slot >= 9.5;
+      // A crowded column has room for a letter or a circle, a still narrower one for the circle alone.
+      const numbers = slot >= 33, letters = slot >= 9.5, crowded = letters && slot < 16;
       const k = this.isNew(this.seen) ? -1 : mapping[this.seen];
 
       put(this.net, { viewBox: `0 0 ${wide} ${ROWS.height}`, "aria-label": this.picture() });
@@ -353,7 +354,7 @@
         put(column.all, { class: there ? "n2n-there" : "n2n-free" });
         put(column.up, { visibility: there ? "visible" : "hidden" });
         put(column.down, { visibility: there ? "visible" : "hidden" });
-        put(column.circle, { cx: center, r: there ? radius : Math.min(3, radius) });
+        put(column.circle, { cx: center, r: !there ? Math.min(3, radius) : crowded ? 0 : radius });
         if (!there) {
           put(column.lit, { visibility: "hidden" });
           return;
@@ -378,7 +379,7 @@
         put(column.circle, { style: `stroke: ${color}`, class:
           `n2n-unit${j >= n ? " n2n-copy" : ""}${j === this.seen ? " n2n-seen" : ""}` });
         say(column.name, !letters ? "" : slot >= 24 ? this.name(j) : this.name(j)[0]);
-        put(column.name, { x: center, style: slot < 16 ? "font-size: 10px" : "" });
+        put(column.name, { x: center, style: crowded ? "font-size: 11px" : "" });
       });
     }
 
