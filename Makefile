@@ -17,6 +17,9 @@ PAGES := _config.yml _toc.yml $(wildcard _ext/*.py) $(wildcard book/*.ipynb book
 # Two to four processes, each file's tests in one of them.
 PYTEST := $(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
+# What needs no built book: all but the tests of chapters and pages.
+CORE := tests helpers $(foreach name,build elements notebooks pages,--ignore=tests/test_$(name).py)
+
 # Whoever names an interpreter gets it, or hears why not.
 ifneq ($(origin PYTHON),file)
 ifneq ($(wildcard $(PY)),)
@@ -93,7 +96,7 @@ test: $(BUILT)
 
 test-core: $(READY)
 	@echo "Testing helpers/: unit and property tests, doctests. A few minutes."
-	@$(PYTEST) tests helpers --ignore=tests/test_pages.py --ignore=tests/test_build.py --ignore=tests/test_notebooks.py
+	@$(PYTEST) $(CORE)
 
 test-chapters: $(READY)
 	@echo "Running every chapter and comparing what it prints. A few minutes."
@@ -101,11 +104,10 @@ test-chapters: $(READY)
 
 test-pages: $(BUILT)
 	@echo "Testing the built pages. A minute or two."
-	@$(PYTEST) tests/test_build.py tests/test_pages.py
+	@$(PYTEST) tests/test_build.py tests/test_pages.py tests/test_elements.py
 
 coverage: $(READY)
-	@$(PYTEST) tests helpers --ignore=tests/test_pages.py --ignore=tests/test_build.py --ignore=tests/test_notebooks.py \
-	    --cov --cov-report=term-missing
+	@$(PYTEST) $(CORE) --cov --cov-report=term-missing
 
 mutation: $(READY)
 	@echo "Putting small faults into the core of helpers/, 100 into each room, to see whether the tests find them."
