@@ -24,6 +24,7 @@ __all__ = [
     "gap_chart",
     "growth_curves",
     "kernels_on_image",
+    "lab_curves",
     "learning_curves",
     "lines",
     "mapping_arrows",
@@ -629,6 +630,51 @@ def widened_function(x, teacher, student, mapping, teacher_w2, w2, most):
     below.axhline(0, color=INK, lw=0.8)
     below.set(xlim=(-0.7, most - 0.3), ylim=(-top, top), xticks=[], ylabel="outgoing\nweight", xlabel="hidden units")
     below.spines["bottom"].set_visible(False)
+    return figure
+
+
+# ---------------------------------------------------------------- the lab
+
+# As the lab in the page draws them.
+LAB = {
+    "teacher": (BLACK, DASHES[0], "P"),
+    "goes-on": (BLACK, DASHES[2], "D"),
+    "equal": (BLUE, DASHES[0], "o"),
+    "unequal": (GREEN, DASHES[0], "^"),
+    "padded": (VERMILION, DASHES[3], "s"),
+    "fresh-wider": (VERMILION, DASHES[1], "v"),
+    "deeper": (PURPLE, DASHES[0], "*"),
+    "fresh-deeper": (ORANGE, DASHES[1], "X"),
+}
+
+
+@_in_style
+def lab_curves(curves):
+    """Accuracy over updates for networks that begin at different times, on a scale that stretches its top.
+
+    Parameters
+    ----------
+    curves : dict
+        ``{kind: (label, updates, accuracies)}``, kinds as in ``helpers.lab``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, axes = _figure(3.3)
+    axes.set_yscale("function", functions=(lambda y: -np.log(1.001 - y), lambda v: 1.001 - np.exp(-v)))
+    ends = []
+    for kind, (label, updates, accuracies) in curves.items():
+        color, dash, marker = LAB[kind]
+        axes.plot(updates, accuracies, color=color, ls=dash, lw=1.5)
+        axes.plot(updates[0], accuracies[0], color=color, marker=marker)
+        if kind != "teacher":
+            ends.append((float(accuracies[-1]), label, color, marker))
+    _, updates, accuracies = curves["teacher"]
+    axes.annotate("teacher", (updates[-1], accuracies[-1]), (-8, 12), textcoords="offset points", ha="right")
+    axes.set(xlabel="updates", ylabel="validation accuracy", ylim=(0.05, 0.97))
+    axes.set_yticks([0.1, 0.5, 0.8, 0.9, 0.95], ["10 %", "50 %", "80 %", "90 %", "95 %"])
+    _label_ends(axes, ends, gap=0.075)
     return figure
 
 
