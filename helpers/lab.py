@@ -78,6 +78,11 @@ def packed(x, y):
     return f"globalThis.Net2NetDigits = {json.dumps(given)};\n"
 
 
+@functools.cache
+def _script():
+    return packed(*digits())
+
+
 def _tables():
     x, y = digits()
     x = x / (LEVELS - 1)
@@ -291,7 +296,7 @@ class Lab(explore.Explorable):
 
     def __init__(self, **state):
         super().__init__(**state)
-        self._esm = f"{packed(*digits())}{self._esm}"  # a notebook has no file beside it to load them from
+        self._esm = f"{_script()}{self._esm}"  # a notebook has no file beside it to load them from
 
     def picture(self):
         """Draw the recorded run."""

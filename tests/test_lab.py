@@ -12,13 +12,14 @@ import zlib
 import numpy as np
 import pytest
 import test_elements
-from test_elements import labeled, says
+from test_elements import labeled
 from test_pages import WIDTHS, Visit
 
 from helpers import lab
 from helpers import weights as w
 
 stage, address, show = test_elements.stage, test_elements.address, test_elements.show
+in_notebook = test_elements.in_notebook
 KEPT = [kind for kind, (_, kept) in lab.KINDS.items() if kept]
 TRAIN, TEST = lab._tables()
 
@@ -191,6 +192,14 @@ def wait(page, expression, number=0):
     page.wait_for_function(f"((lab) => {expression})(document.querySelectorAll('net2net-lab')[{number}])")
 
 
+def told(page, pattern):
+    """Wait until the live text matches; return the match."""
+    page.wait_for_function(
+        "(pattern) => new RegExp(pattern).test(document.querySelector('.n2n-says').textContent)", arg=pattern
+    )
+    return re.search(pattern, page.locator(".n2n-says").first.text_content())
+
+
 def button(page, name):
     return page.get_by_role("button", name=name, exact=True)
 
@@ -242,14 +251,14 @@ def test_page_trains_and_grows_as_numpy_does(page):
 def test_grown_twice_and_with_another_rate(page):
     """Widen, go on, deepen, go on with a lower rate: the chain and the sliders as in NumPy."""
     net = lab.teacher(12, seed=1)
-    labeled(page, "Teacher’s hidden units").fill("12")
+    labeled(page, "Teacher’s units").fill("12")
     button(page, "Another seed").click()
     step(page, 2)
     net.train(*TRAIN, 50)
     labeled(page, "Widen to").fill("20")
     button(page, "Copies, unequal shares").click()
     wait(page, f"lab.runs.length === 2 && {REST}")
-    assert re.search(r"starts at [\d.]+ %, exactly where A stands", says(page))
+    told(page, r"starts at [\d.]+ %, exactly where A stands")
     net = lab.grow(net, "unequal", 20)
     labeled(page, "Learning rate").fill("1")
     step(page, 2)
@@ -288,7 +297,7 @@ def test_equal_copies_are_seen_to_stay_equal(page):
 
 def test_untouched_it_tells_the_story_and_marks_it_as_recorded(page):
     assert "recorded run" in page.locator(".n2n-lab-plot").text_content()
-    assert says(page).startswith("A recorded run: teacher A stopped after 300 updates; B to F were made then")
+    told(page, "^A recorded run: teacher A stopped after 300 updates; B to F were made then")
     assert page.locator(".n2n-lab-row:visible").count() == 6
     assert page.locator(".n2n-lab-curve[d^=M]").count() >= 6
     assert "Inside C: it takes this" in page.locator(".n2n-lab-head").inner_text()
@@ -397,7 +406,7 @@ def test_train_and_pause_by_keyboard(page):
     assert button(page, "Pause").count() == 1
     page.keyboard.press("Space")
     wait(page, REST)
-    assert re.match(r"Paused. Validation accuracy: A [\d.]+ %\.", says(page))
+    told(page, r"^Paused. Validation accuracy: A [\d.]+ %\.")
     standing = find(page, "lab.runs[0].net.updates")
     page.wait_for_timeout(100)
     assert find(page, "lab.runs[0].net.updates") == standing
@@ -418,14 +427,14 @@ def test_choosing_by_keyboard(page):
     assert find(page, "lab.runs[2].net.sizes") == [784, 9, 10]
     button(page, "Remove C").press("Enter")
     assert find(page, "lab.runs.length") == 2
-    assert "C is removed. B is trained again." in says(page)
+    told(page, r"C is removed. B is trained again.")
     assert page.evaluate("document.activeElement.type") == "radio", "the focus is not lost with the button"
 
 
 def test_speed_by_keyboard(show):
     page = show(lab.lab())
     labeled(page, "Speed").press("Home")
-    assert labeled(page, "Speed").get_attribute("aria-valuetext") == "10 updates a second"
+    assert labeled(page, "Speed").get_attribute("aria-valuetext") == "10 updates/s"
     button(page, "Train").click()
     wait(page, "lab.runs[0]?.net.updates > 0")
     begun = find(page, "[performance.now(), lab.runs[0].net.updates]")
@@ -443,7 +452,7 @@ def test_picking_a_digit(page):
     ink = find(page, "Array.from(lab.ink)")
     np.testing.assert_array_equal(ink, lab.digits()[0][4001])
     button(page, "Next mistake").click()
-    shown, taken = re.search(r"A takes this (\d) for a (\d)", says(page)).groups()
+    shown, taken = told(page, r"A takes this (\d) for a (\d)").groups()
     assert shown != taken
     net = lab.teacher()
     net.train(*TRAIN, 100)
@@ -467,7 +476,7 @@ def drawn(page, path):
 def test_drawing_a_digit(page):
     step(page, 12)
     drawn(page, [(0.7, 0.1), (0.7, 0.8)])
-    assert "A takes it for a 1." in says(page), "it is moved to the middle first"
+    told(page, r"A takes it for a 1.")  # it is moved to the middle first
     assert find(page, "lab.digit") == -1
     assert "takes your drawing for a 1" in page.locator(".n2n-lab-head").inner_text()
     button(page, "Clear").click()
@@ -478,7 +487,7 @@ def test_drawing_a_digit(page):
         page.keyboard.press("ArrowUp")
     for _ in range(16):
         page.keyboard.press("Shift+ArrowDown")
-    assert "A takes it for a 1." in says(page)
+    told(page, r"A takes it for a 1.")
     pad.press("Delete")
     assert not any(find(page, "Array.from(lab.ink)"))
     labeled(page, "Digit").press("ArrowRight")
@@ -491,7 +500,7 @@ def test_touch(show, panel):
     wait(page, f"lab.runs[0]?.net.updates === 25 && {REST}")
     button(page, "Pad at random").tap()
     wait(page, f"lab.runs.length === 2 && {REST}")
-    assert "B is made from A: wider, padded, 784-32-10." in says(page)
+    told(page, r"B is made from A: wider, padded, 784-32-10.")
     page.locator(".n2n-lab-row input").nth(1).tap()
     assert find(page, "lab.chosen") == 1
     page.get_by_label("Seconds of training").tap()
@@ -520,7 +529,7 @@ def test_starting_over(page):
     button(page, "Start over").click()
     assert find(page, "JSON.stringify(lab.state)") == first
     assert find(page, "lab.runs.length") == 0
-    assert says(page) == "Started over. Press Train for a new teacher."
+    told(page, r"^Started over. Press Train for a new teacher.$")
     step(page, 1)
     assert find(page, "lab.runs[0].letter") == "A"
 
@@ -533,12 +542,12 @@ def test_room_for_eight(page):
     assert button(page, "Identity layer").is_disabled()
     assert "No room" in page.locator(".n2n-lab-grow legend").inner_text()
     find(page, "lab.grow(['deeper'])")
-    assert "There is room for 8 networks" in says(page)
+    told(page, r"There is room for 8 networks")
     assert find(page, "lab.runs.length") == 8
 
 
 def test_widest_and_deepest_can_grow_no_more(page):
-    labeled(page, "Teacher’s hidden units").press("End")
+    labeled(page, "Teacher’s units").press("End")
     step(page)
     for number, name in enumerate(["Copies, unequal shares", "Identity layer", "Identity layer", "Identity layer"], 1):
         button(page, name).click()
@@ -555,8 +564,8 @@ def test_widest_and_deepest_can_grow_no_more(page):
 def test_width_dragged_during_training(page):
     button(page, "Train").click()
     wait(page, "lab.runs[0]?.net.updates > 50")
-    labeled(page, "Teacher’s hidden units").fill("12")
-    assert "This teacher keeps its 8 units. Start over to train one with 12." in says(page)
+    labeled(page, "Teacher’s units").fill("12")
+    told(page, r"This teacher keeps its 8 units. Start over to train one with 12.")
     labeled(page, "Widen to").fill("24")
     before = find(page, "lab.runs[0].net.updates")
     wait(page, f"lab.runs[0].net.updates > {before} + 50")
@@ -575,7 +584,7 @@ def test_hidden_and_shown(page):
     wait(page, "lab.runs[0]?.net.updates > 50")
     page.evaluate(hide, True)
     page.evaluate(hide, False)
-    assert says(page) == "The page was hidden, and training stood still. It goes on."
+    told(page, r"^The page was hidden, and training stood still. It goes on.$")
     before = find(page, "lab.runs[0].net.updates")
     wait(page, f"lab.runs[0].net.updates > {before}")
 
@@ -639,8 +648,8 @@ def test_digits_that_do_not_come_are_asked_for_again(browser, stage, address, pa
         page.route(f"**/{lab.DIGITS}", lambda route: route.fulfill(**answer))
         button(page, "Train").click()
         button(page, "Try again").wait_for()
-        assert says(page).startswith(message)
-        assert says(page).endswith("Nothing is lost; press Try again.")
+        told(page, f"^{message}")
+        told(page, r"Nothing is lost; press Try again.$")
         page.unroute(f"**/{lab.DIGITS}")
         button(page, "Try again").click()
         wait(page, "lab.runs[0]?.net.updates > 25")
@@ -661,6 +670,14 @@ def test_settings_that_make_no_sense_are_set_right(show, panel):
     assert find(page, "lab.state") == wanted
     page.locator("net2net-lab").first.get_by_role("button", name="Step").click()
     wait(page, f"lab.runs[0]?.net.updates === 25 && {REST}")
+
+
+def test_notebook_shows_it_with_its_digits(in_notebook, panel):
+    page = in_notebook(panel)
+    button(page, "Step").click()
+    wait(page, f"lab.runs[0]?.net.updates === 25 && {REST}")
+    page.get_by_label("Seconds of training").check()
+    assert page.evaluate("model.saved") == ["axis"], "what hands set, Python hears"
 
 
 def test_works_from_a_file_and_without_storage(show, stage, panel):

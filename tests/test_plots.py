@@ -43,6 +43,9 @@ CALLS = {
     ),
     "digits": lambda: plots.digits(RNG.random((4, 28, 28, 1)), titles=[5, 0, 4, 1]),
     "flowchart": plots.flowchart,
+    "lab_curves": lambda: plots.lab_curves(
+        {kind: (kind, np.arange(3), np.array([0.1, 0.8, 0.9])) for kind in list(plots.LAB)[:6]}
+    ),
 }
 
 

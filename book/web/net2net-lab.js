@@ -17,7 +17,7 @@
   const CHUNK = 100;           // validation digits between two looks at the clock
   const PLACES = 8, MOST_UNITS = 64, MOST_LAYERS = 4, MOST_POINTS = 480;
   const RATES = [0.005, 0.01, 0.02, 0.05, 0.1];
-  const SPEEDS = [["10 updates a second", 10], ["100 updates a second", 100], ["500 updates a second", 500], ["as fast as it goes", Infinity]];
+  const SPEEDS = [["10 updates/s", 10], ["100 updates/s", 100], ["500 updates/s", 500], ["full", Infinity]];
   const HIGH = 270, EDGE = { left: 46, right: 30, top: 12, bottom: 38 };
 
   /* What a network can become; `kept`: it begins as the function that it comes from. */
@@ -577,7 +577,7 @@
       this.stepper = this.button("Step", () => this.step());
       this.again = this.button("Start over", () => this.restart());
       this.another = this.button("Another seed", () => { this.clear(); moved({ seed: this.state.seed + 1 }); this.tell(`Seed ${this.state.seed}: other first weights and other batches. Press Train.`); });
-      this.units_ = this.slider("Teacher’s hidden units", { min: 4, max: 16, step: 1 }, (units) => {
+      this.units_ = this.slider("Teacher’s units", { min: 4, max: 16, step: 1 }, (units) => {
         moved({ units });
         if (this.runs.length && this.runs[0].net.hidden[0] !== units)
           this.tell(`This teacher keeps its ${this.runs[0].net.hidden[0]} units. Start over to train one with ${units}.`);
