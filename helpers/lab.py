@@ -298,6 +298,9 @@ class Lab(explore.Explorable):
         super().__init__(**state)
         self._esm = f"{_script()}{self._esm}"  # a notebook has no file beside it to load them from
 
+    def _settle(self, change):
+        """Nothing follows from a setting."""
+
     def picture(self):
         """Draw the recorded run."""
         curves = {}

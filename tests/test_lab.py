@@ -306,8 +306,7 @@ def test_untouched_it_tells_the_story_and_marks_it_as_recorded(page):
     assert "seconds of training, in NumPy" in page.locator(".n2n-lab-plot").text_content()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+@pytest.mark.parametrize(("width", "theme"), [(WIDTHS["wide"], "dark"), (WIDTHS["phone"], "light")])
 def test_axe_finds_nothing_and_fingers_find_everything(show, panel, width, theme):
     from axe_playwright_python.sync_playwright import Axe
 
@@ -332,7 +331,7 @@ def grow_some(page):
     wait(page, f"lab.runs.length === 8 && {REST}")
 
 
-@pytest.mark.parametrize("width", [320, 360, 500, 768, 1280])
+@pytest.mark.parametrize("width", [320, 360, 1280])
 def test_nothing_sticks_out_and_nothing_jumps(show, panel, width):
     page = show(panel, width=width)
     heights = []

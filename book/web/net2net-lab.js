@@ -584,8 +584,8 @@
       });
       this.rate_ = this.slider("Learning rate", { min: 0, max: RATES.length - 1, step: 1 }, (i) => moved({ rate: RATES[i] }));
       this.speed_ = this.slider("Speed", { min: 0, max: SPEEDS.length - 1, step: 1 }, (speed) => moved({ speed }));
-      this.axis_ = this.choice("Horizontal axis", { updates: "Updates", seconds: "Seconds of training" }, (axis) => moved({ axis }));
-      this.axis_.box.classList.add("n2n-lab-axis");
+      this.axis_ = this.choice("Horizontal axis", { updates: "Updates", seconds: "Seconds of training" }, (axis) => moved({ axis }),
+        "n2n-lab-axis");
 
       this.plot = make("svg", { class: "n2n-lab-plot", role: "img", height: HIGH });
       this.buildPlot();
@@ -712,15 +712,10 @@
     renderTop() {
       const { units, rate, speed, axis } = this.state;
       say(this.go, this.loading ? "Loading …" : this.playing ? "Pause" : this.failed ? "Try again" : "Train");
-      const slide = ({ input, output }, value, words) => {
-        put(input, { "aria-valuetext": words });
-        if (input.value !== String(value)) input.value = value;
-        say(output, words);
-      };
-      slide(this.units_, units, `${units}`);
+      this.slide(this.units_, {}, units, `${units}`);
       const near = RATES.reduce((best, one, i) => (Math.abs(one - rate) < Math.abs(RATES[best] - rate) ? i : best), 0);
-      slide(this.rate_, near, `${rate}`);
-      slide(this.speed_, speed, SPEEDS[speed][0]);
+      this.slide(this.rate_, {}, near, `${rate}`);
+      this.slide(this.speed_, {}, speed, SPEEDS[speed][0]);
       for (const [value, input] of Object.entries(this.axis_.inputs)) input.checked = value === axis;
     }
 
@@ -810,14 +805,11 @@
 
     renderGrowth() {
       const ready = Boolean(this.run), full = this.runs.length + this.wanted.length >= PLACES;
-      const { input, output } = this.target_, { least, most, chosen } = ready ? this.widths(this.run) : {}, wide = ready && least <= most, deep = ready && this.run.net.layers.length <= MOST_LAYERS;
+      const { least, most, chosen } = ready ? this.widths(this.run) : {}, wide = ready && least <= most, deep = ready && this.run.net.layers.length <= MOST_LAYERS;
       say(this.growLegend, !ready ? "Grow it, once there is a teacher" : full ? "No room to grow: remove one" : `Grow ${this.run.letter}, ${this.run.net.sizes.join("-")}`);
-      put(input, { min: wide ? least : 8, max: wide ? most : MOST_UNITS });
-      input.disabled = !wide;
-      const width = wide ? chosen : 4 * this.state.units;
-      if (input.value !== String(width)) input.value = width;
-      put(input, { "aria-valuetext": `${width} units` });
-      say(output, ready && !wide ? `${MOST_UNITS} units are the most` : `${width} units`);
+      const limits = { min: wide ? least : 8, max: wide ? most : MOST_UNITS }, width = wide ? chosen : 4 * this.state.units;
+      this.slide(this.target_, limits, width, ready && !wide ? `${MOST_UNITS} at most` : `${width} units`);
+      this.target_.input.disabled = !wide;
       for (const [kind, button] of this.makers_) {
         const { wider, deeper } = KINDS[kind] ?? {};
         button.disabled = !ready || full || (wider && !wide) || (deeper && !deep) || (kind === "all" && !(wide && deep));
