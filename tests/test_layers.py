@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from keras import layers as kl
 from keras import ops
+from keras.src.applications import convnext, inception_resnet_v2
 from models_for_tests import EXACT, dtype, float64, quietly, randomize, relative_gap
 
 from helpers import Net2NetError, ParametricActivation, channel_groups, net2deeper_net, net2wider_net
@@ -252,6 +253,10 @@ KINDS = {
     "chosen": (VECTOR, lambda x: ops.where(x > 0, x, dense()(x))),
     "two_halves": (SEQUENCE, lambda x: ops.multiply(*ops.split(x, 2, axis=1))),
     "spread": (IMAGE, lambda x: x - ops.mean(x, axis=(1, 2), keepdims=True)),
+    # Layers that keras.applications keeps to itself
+    "layer_scale": (IMAGE, lambda x: convnext.LayerScale(0.5, x.shape[-1])(x)),
+    "stochastic_depth": (IMAGE, lambda x: x + convnext.StochasticDepth(0.5)(conv(padding="same")(x))),
+    "custom_scale": (IMAGE, lambda x: inception_resnet_v2.CustomScaleLayer(0.5)([x, conv(padding="same")(x)])),
     # Structure
     "shared": (VECTOR, shared),
     "siamese": (VECTOR, siamese),
@@ -267,7 +272,7 @@ if "use_gate" in inspect.signature(kl.MultiHeadAttention).parameters:
     KINDS["gated_attention"] = (SEQUENCE, lambda x: kl.MultiHeadAttention(2, 3, use_gate=True)(x, x))
 
 FLOAT32 = ("max_pooling3d", "average_pooling3d")  # TensorFlow has no float64 for these
-RANDOM = ("dropout", "noise")  # in training these draw, so outputs differ from call to call
+RANDOM = ("dropout", "noise", "stochastic")  # in training these draw, so outputs differ from call to call
 
 
 def make(shape, between, seed=0):
@@ -587,7 +592,7 @@ REFUSED = {
     "softmax_gate": (kl.LSTM(3, recurrent_activation="softmax"), SEQUENCE, "its recurrent_activation 'softmax' mixes"),
     "unit_norm": (kl.UnitNormalization(), VECTOR, "layer 'unit_normalization.*' divides by a norm over the channels"),
     "normalization_by_channel": (
-        kl.Normalization(mean=[1.0, 2, 3, 4], variance=[1.0, 1, 2, 2]),
+        lambda x: kl.Normalization(mean=[1.0, 2.0], variance=[1.0, 3.0])(dense(2)(x)),
         VECTOR,
         "layer 'normalization.*' has a mean and variance for each channel among its settings",
     ),
@@ -601,9 +606,19 @@ REFUSED = {
     "permute": (kl.Permute((2, 1)), SEQUENCE, "layer 'permute.*' moves the channels from the last axis"),
     "reshape_across": (kl.Reshape((8, 3)), SEQUENCE, r"'reshape.*' reshapes \(None, 6, 4\) to \(None, 8, 3\) across"),
     "rescaling": (
-        kl.Rescaling([1.0, 2.0, 3.0, 4.0]),
+        lambda x: kl.Rescaling([1.0, 2.0])(dense(2)(x)),
         VECTOR,
         "layer 'rescaling.*' has a scale or offset for each channel",
+    ),
+    "offset": (
+        lambda x: kl.Rescaling(1.0, offset=[1.0, 2.0])(dense(2)(x)),
+        VECTOR,
+        "layer 'rescaling.*' has a scale or offset for each channel",
+    ),
+    "constant_beside": (
+        lambda x: ops.concatenate([x, np.ones((16, 2))], axis=-1),
+        VECTOR,
+        "'concatenate.*' puts a constant beside the channels",
     ),
     "no_rule": (Scale(), VECTOR, r"layer 'scale.*' \(Scale\) has no rule; see helpers.layers.register_rule"),
     "derived": (Reversed(4), VECTOR, r"layer 'reversed.*' \(Reversed\) has no rule"),
