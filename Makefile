@@ -104,7 +104,7 @@ test-chapters: $(READY)
 
 test-pages: $(BUILT)
 	@echo "Testing the built pages. A minute or two."
-	@$(PYTEST) tests/test_build.py tests/test_pages.py tests/test_elements.py
+	@$(PYTEST) tests/test_build.py tests/test_pages.py tests/test_elements.py tests/test_lab.py
 
 coverage: $(READY)
 	@$(PYTEST) $(CORE) --cov --cov-report=term-missing
