@@ -18,7 +18,7 @@ PAGES := _config.yml _toc.yml $(wildcard _ext/*.py) $(wildcard book/*.ipynb book
 PYTEST := $(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # What needs no built book: all but the tests of chapters and pages.
-CORE := tests helpers $(foreach name,build elements notebooks pages,--ignore=tests/test_$(name).py)
+CORE := tests helpers $(foreach name,build elements lab notebooks pages,--ignore=tests/test_$(name).py)
 
 # Whoever names an interpreter gets it, or hears why not.
 ifneq ($(origin PYTHON),file)
