@@ -40,8 +40,8 @@ globalThis.Net2NetElement ??= class extends HTMLElement {
 
   /* The path through points, each given by its place along x and its value y. */
   static path(ys, px, py) {
-    const cut = (y) => Math.min(Math.max(y, -999), 999).toFixed(2);
-    return `M${ys.map((y, i) => `${px(i).toFixed(1)} ${cut(py(y))}`).join("L")}`;
+    const cut = (y) => Math.round(Math.min(Math.max(y, -999), 999) * 100) / 100;
+    return `M${ys.map((y, i) => `${cut(px(i))} ${cut(py(y))}`).join("L")}`;
   }
 
   /* a, b, c for the teacher's units; a′, a″ for copies; past three, a⁴ and so on. */
