@@ -66,7 +66,7 @@
         if (pair >> 4) { pixels[at] = 2 * i + 1; levels[at++] = pair >> 4; }
       }
       starts[d + 1] = at;
-      if (d % 1000 === 999) await breath();
+      if (d % 250 === 249) await breath();
     }
     return {
       all, train, starts, pixels: pixels.slice(0, at), levels: levels.slice(0, at), labels: bytes.slice(all * 392),
