@@ -624,8 +624,8 @@
           this.tell(`${this.run.letter} is shown inside now, and is the one to grow.`);
           this.render();
         });
-        const line = make("path", { d: "M1 8h30", fill: "none", class: "n2n-lab-curve" });
-        const swatch = make("svg", { width: 32, height: 16, "aria-hidden": "true" }, line);
+        const line = make("path", { d: "M0 8h24", fill: "none", class: "n2n-lab-curve" });
+        const swatch = make("svg", { width: 24, height: 16, "aria-hidden": "true" }, line);
         const words = make("b"), score = make("b", { class: "n2n-lab-score" }), sizes = make("small");
         const face = make("span", {}, swatch, words, score, sizes);
         const away = this.button("×", () => this.drop(this.runs[i]));
