@@ -153,7 +153,7 @@ class Trial:
 
     def __init__(self, rooms, options):
         self.rooms, self.options = rooms, options
-        self.cover = coverage.Coverage(data_file=None, include=["*/helpers/*.py"])
+        self.cover = coverage.Coverage(data_file=None, config_file=False, include=["*/helpers/*.py"])
         self.cover.start()  # before the rooms are imported
 
     @pytest.hookimpl(tryfirst=True)

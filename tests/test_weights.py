@@ -379,6 +379,7 @@ def test_no_warning_otherwise():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         w.wider2net_fc(np.ones((2, 3)), None, np.ones((3, 2)), 5)
+        w.wider2net_fc(np.ones((0, 3)), None, np.ones((3, 0)), 5)  # no weight at all
 
 
 # Errors: each is read
