@@ -561,9 +561,10 @@ def _treats_channels_alike(operation, call):
         wide[id(x)] = narrow[id(x)][..., mapping] if shape[-1:] == [width] else narrow[id(x)]
     try:
         before, after = ([keras.ops.convert_to_numpy(y) for y in call.on_numbers(each)] for each in (narrow, wide))
-        return all(
-            y.shape[-1] == width and np.allclose(y[..., mapping].astype(float), z.astype(float), 1e-4, equal_nan=True)
-            for y, z in zip(before, after, strict=True)
+        copied = [y[..., mapping] for y in before if y.shape[-1] == width]
+        return [y.shape for y in copied] == [y.shape for y in after] and all(
+            np.allclose(y.astype(float), z.astype(float), rtol=1e-4, equal_nan=True)
+            for y, z in zip(copied, after, strict=True)
         )
     except Exception:  # it takes no other number of channels, say
         return False

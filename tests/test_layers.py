@@ -641,6 +641,11 @@ REFUSED = {
     ),
     "channel_mean": (lambda x: ops.mean(x, axis=-1, keepdims=True), VECTOR, r"the operation Mean \('mean.*'\) mixes"),
     "channel_sum": (lambda x: x / ops.sum(x, axis=(1, 2), keepdims=True), SEQUENCE, "the operation Sum .* mixes"),
+    "mean_of_one": (
+        lambda x: ops.mean(dense(1)(x), axis=-1, keepdims=True),
+        VECTOR,
+        r"the operation Mean \('mean.*'\) mixes its channels",
+    ),
     "channel_softmax": (lambda x: ops.softmax(x), VECTOR, r"the operation Softmax \('softmax.*'\) mixes its channels"),
     "turned_channels": (lambda x: ops.flip(x, axis=-1), VECTOR, r"the operation Flip \('flip.*'\) mixes its channels"),
     "sorted_channels": (lambda x: ops.sort(x, axis=-1), VECTOR, "the operation Sort .* mixes its channels"),
