@@ -91,7 +91,7 @@ serve: book
 # ---------------------------------------------------------------- tests
 
 test: $(BUILT)
-	@echo "Testing everything: code, chapters and pages. About ten minutes on two cores."
+	@echo "Testing everything: code, chapters and pages. About twelve minutes on two cores."
 	@$(PYTEST)
 
 test-core: $(READY)
@@ -103,7 +103,7 @@ test-chapters: $(READY)
 	@$(PYTEST) tests/test_notebooks.py book
 
 test-pages: $(BUILT)
-	@echo "Testing the built pages. A minute or two."
+	@echo "Testing the built pages and what moves on them. A few minutes."
 	@$(PYTEST) tests/test_build.py tests/test_pages.py tests/test_elements.py tests/test_lab.py
 
 coverage: $(READY)
