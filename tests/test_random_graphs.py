@@ -1,6 +1,6 @@
 """Random graphs: each is widened and deepened exactly, or refused with a reason; nothing else may happen.
 
-NET2NET_GRAPHS sets how many; 10,000 take about an hour and a half.
+NET2NET_GRAPHS sets how many; 10,000 take about two hours.
 """
 
 import os
