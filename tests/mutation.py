@@ -106,7 +106,7 @@ class Room:
                 whole = f.__code__.co_qualname
                 if whole == name or whole.startswith(f"{name}.<locals>"):
                     before.append((f, f.__code__, f.__defaults__, f.__kwdefaults__))
-                    if whole in codes:
+                    if whole in codes and codes[whole].co_freevars == f.__code__.co_freevars:
                         f.__code__ = codes[whole]
                     if whole == name:
                         f.__defaults__, f.__kwdefaults__ = defaults
