@@ -667,6 +667,15 @@ def test_refused(name):
     assert "name the ones to widen instead" in said
 
 
+def test_flatten_of_an_unknown_length_is_refused():
+    x = keras.Input((None, 3))
+    teacher = keras.Model(x, kl.Flatten(name="flatten")(kl.Dense(4, name="first")(x)))
+    with pytest.raises(
+        Net2NetError, match="layer 'first' cannot be widened: layer 'flatten' flattens an axis of unknown"
+    ):
+        net2wider_net(teacher, {"first": 6})
+
+
 def test_lambda_is_refused():
     teacher = make(VECTOR, lambda x: kl.Lambda(lambda t: t[..., ::-1], name="flip")(x))
     with pytest.raises(Net2NetError, match=r"layer 'flip' \(Lambda\)"):
@@ -916,8 +925,10 @@ def test_a_rule_may_open_tie_and_pin():
 
 
 def test_a_parametric_activation_is_widened_at_every_stage():
-    for layer in (kl.Activation("tanh"), kl.PReLU()):
-        teacher = make(VECTOR, lambda x, layer=layer: ParametricActivation(layer, name="phi")(x))
+    for layer in (kl.Activation("tanh"), kl.PReLU(), kl.GroupNormalization(-1)):
+        shape = IMAGE if isinstance(layer, kl.GroupNormalization) else VECTOR
+        teacher = make(shape, lambda x, layer=layer: ParametricActivation(layer, name="phi")(x))
+        assert teacher.get_layer("phi").a.name == "a"
         for a in (1.0, 0.3, 0.0):
             teacher.get_layer("phi").a.assign(a)
             student = net2wider_net(teacher, 2, split="random", seed=0)
