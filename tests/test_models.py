@@ -338,7 +338,8 @@ def test_dtype_policies_stay(policy):
     assert teacher.get_layer("conv").dtype_policy.name == policy
     x = example_inputs(teacher)
     wide, deep = net2wider_net(teacher, 2, split="random", seed=0), net2deeper_net(teacher)
-    for student in (wide, deep, net2deeper_net(teacher, batch_norm=True, x=x)):
+    parametric = net2deeper_net(teacher, activation="parametric")
+    for student in (wide, deep, net2deeper_net(teacher, batch_norm=True, x=x), parametric):
         for layer in student.layers:
             like = teacher.get_layer(layer.name.split("_deeper")[0])
             assert layer.dtype_policy.name == like.dtype_policy.name
@@ -935,10 +936,12 @@ def test_copy_weights_reports_what_it_did():
 def test_copy_weights_says_which_model_lacks_the_layer():
     teacher = small()
     other = keras.Sequential([keras.Input((4,)), kl.Dense(3, name="only_here")])
-    report = copy_weights(teacher, other, ["only_here", "conv"])
+    other.add(kl.Activation("relu", name="hidden"))
+    report = copy_weights(teacher, other, ["only_here", "conv", "hidden"])
     assert report.copied == []
     assert report.left_out["only_here"] == "the teacher has no layer of this name"
     assert report.left_out["conv"] == "the student has no layer of this name"
+    assert report.left_out["hidden"].startswith("shapes differ, teacher (36, 6) (6,), student")
 
 
 def test_copy_weights_wants_a_list():
