@@ -276,6 +276,8 @@ def _block(graph, layer, same):
         return f"layer {end.name!r} behind it is shared with other layers; give it one of its own"
     if end in graph.ends:
         return "it makes the model's output; name a hidden layer"
+    if getattr(layer, "quantization_mode", None):
+        return "it is quantized; let the model grow first, and quantize the student"
     if getattr(layer, "data_format", None) == "channels_first":
         return "it has its channels first; build it with data_format='channels_last'"
     if same and not _is_idempotent(activation):

@@ -197,6 +197,8 @@ def place_inputs(array, mapping, shares, axis=-2):
            [1.],
            [1.]])
     """
+    if array.dtype.kind in "biu":
+        raise Net2NetError(f"weights: expected floating-point numbers, which shares can divide, got {array.dtype}")
     placed = np.take(array, mapping, axis=axis)
     shares = np.asarray(shares).astype(array.dtype)
     placed *= np.expand_dims(shares, tuple(range(1, array.ndim - axis % array.ndim)))

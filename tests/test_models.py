@@ -860,6 +860,17 @@ def test_a_layer_with_lora_is_followed_by_a_plain_one(float64):
     assert relative_gap(teacher, net2deeper_net(teacher, "hidden")) <= EXACT["float64"]
 
 
+def test_a_quantized_model_is_refused():
+    teacher = keras.Sequential([keras.Input((8,)), kl.Dense(6, name="hidden"), kl.Dense(2)])
+    teacher.quantize("int8")
+    with pytest.raises(
+        Net2NetError, match="layer 'hidden' cannot be followed: it is quantized; let the model grow first"
+    ):
+        net2deeper_net(teacher, "hidden")
+    with pytest.raises(Net2NetError, match="hidden"):
+        net2wider_net(teacher, 2)
+
+
 def test_a_shared_layer_is_followed_by_a_shared_one(float64):
     left, right = keras.Input((6, 6, 2)), keras.Input((6, 6, 2))
     tower = kl.Conv2D(4, 3, activation="relu", name="tower")

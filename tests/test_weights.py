@@ -530,3 +530,12 @@ def test_public_names():
         assert getattr(helpers, name).__doc__
     with pytest.raises(AttributeError, match="module 'helpers' has no attribute 'nonsense'"):
         helpers.nonsense
+
+
+@pytest.mark.parametrize("dtype", ["int64", "int8", "uint8", "bool"])
+def test_integers_cannot_be_divided(dtype):
+    w1, w2 = np.ones((2, 3), dtype), np.ones((3, 2), dtype)
+    with pytest.raises(Net2NetError, match=f"weights: expected floating-point numbers, .* got {dtype}$"):
+        w.wider2net_fc(w1, None, w2, 5)
+    with pytest.raises(Net2NetError, match=f"got {dtype}$"):
+        w.wider2net_conv2d(np.ones((3, 1, 3), dtype), None, w2, 5)
