@@ -27,7 +27,7 @@ def write_digits(app, error):
         from helpers import lab
 
         path = Path(app.outdir, "_static", lab.DIGITS)
-        path.write_text(lab.packed(*lab.digits()), encoding="utf-8")
+        path.write_text(lab.script(), encoding="utf-8")
 
 
 def setup(app):

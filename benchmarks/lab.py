@@ -29,7 +29,7 @@ def page_of_lab(folder):
     """A page with the lab and nothing else; its address."""
     for path in explore.WEB.glob("*.*"):
         shutil.copy(path, folder)
-    (folder / lab.DIGITS).write_text(lab.packed(*lab.digits()), encoding="utf-8")
+    (folder / lab.DIGITS).write_text(lab.script(), encoding="utf-8")
     scripts = "".join(f'<script defer src="{name}"></script>' for name in (*explore.SHARED, f"{lab.TAG}.js"))
     page = folder / "page.html"
     page.write_text(

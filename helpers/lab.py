@@ -18,7 +18,7 @@ import traitlets as t
 from helpers import data, explore, plots
 from helpers import weights as w
 
-__all__ = ["KINDS", "Lab", "Net", "digits", "grow", "lab", "packed", "recorded", "teacher"]
+__all__ = ["KINDS", "Lab", "Net", "digits", "grow", "lab", "packed", "recorded", "script", "teacher"]
 
 LEVELS = 4  # of gray in the page's digits: the 256 of MNIST would take two and a half times the room
 TRAIN = 4000
@@ -79,7 +79,8 @@ def packed(x, y):
 
 
 @functools.cache
-def _script():
+def script():
+    """What `packed` makes of `digits`: the file `DIGITS`."""
     return packed(*digits())
 
 
@@ -296,7 +297,7 @@ class Lab(explore.Explorable):
 
     def __init__(self, **state):
         super().__init__(**state)
-        self._esm = f"{_script()}{self._esm}"  # a notebook has no file beside it to load them from
+        self._esm = f"{script()}{self._esm}"  # a notebook has no file beside it to load them from
 
     def _settle(self, change):
         """Nothing follows from a setting."""

@@ -209,7 +209,7 @@ def net2deeper_net(
         if init == "net2deeper":
             _set_identity(made["layer"])
         if batch_norm:
-            _undo_statistics(made["batch_norm"], _outputs_at(teacher, graph, block.end, x))
+            _undo_statistics(made["batch_norm"], _outputs_at(graph, block.end, x))
     return _compiled_alike(teacher, student)
 
 
@@ -383,13 +383,13 @@ def _undo_statistics(batch_norm, values):
     batch_norm.set_weights([np.sqrt(variance + batch_norm.epsilon), mean, mean, variance])
 
 
-def _outputs_at(teacher, graph, layer, x):
-    if layer not in teacher.layers:
+def _outputs_at(graph, layer, x):
+    if layer not in graph.model.layers:
         raise Net2NetError(
             f"batch_norm: layer {layer.name!r} is inside a nested model, where statistics are not measured; "
             "leave batch_norm out, or flatten the model"
         )
-    return keras.Model(teacher.inputs, graph.tensors[layer]).predict(x, verbose=0)
+    return keras.Model(graph.model.inputs, graph.tensors[layer]).predict(x, verbose=0)
 
 
 # What wider and deeper share

@@ -34,12 +34,8 @@ def float64():
         yield
 
 
-def randomize(model, seed=0, gain=1.0):
-    """Give a model random weights and random batch statistics, none of them at its initial value; return it.
-
-    `gain` makes up for what gates and saturating activations take away, so that a deep model's outputs depend on its
-    input.
-    """
+def randomize(model, seed=0):
+    """Give a model random weights and random batch statistics, none of them at its initial value; return it."""
     rng = np.random.default_rng(seed)
     for layer in model._flatten_layers(include_self=False, recursive=True):
         if type(layer) is kl.Normalization:
@@ -53,7 +49,7 @@ def randomize(model, seed=0, gain=1.0):
             elif len(shape) > 1:
                 depthwise = isinstance(layer, (kl.DepthwiseConv1D, kl.DepthwiseConv2D))
                 each = depthwise or "depthwise" in variable.path  # sees its own channel alone
-                value = gain * rng.normal(0, (2 / np.prod(shape[: -2 if each else -1])) ** 0.5, shape)
+                value = rng.normal(0, (2 / np.prod(shape[: -2 if each else -1])) ** 0.5, shape)
             else:
                 value = rng.normal(0, 0.5, shape)
             if "float" in variable.dtype:

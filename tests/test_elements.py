@@ -94,6 +94,17 @@ def state(page, name, tag="net2net-widen"):
     return page.evaluate(f"document.querySelector('{tag}').{name}")
 
 
+def choose(page, value, number, how):
+    """Choose the radio button of this number: by mouse, or by an arrow key from the one before it."""
+    radio = page.locator(f"input[type=radio][value={value}]")
+    if how == "mouse":
+        radio.click()
+    elif number:
+        page.keyboard.press("ArrowRight")
+    else:
+        radio.focus()
+
+
 def settle(page):
     """Wait until the live text has followed."""
     page.wait_for_timeout(250)
@@ -409,13 +420,7 @@ def test_new_mapping_is_the_next_seed(widen):
 @pytest.mark.parametrize("how", ["mouse", "keyboard"])
 def test_every_way_says_whether_the_function_is_kept(widen, how):
     for number, (way, kept) in enumerate({"equal": 1, "random": 1, "undivided": 0, "randompad": 0}.items()):
-        radio = widen.locator(f"input[type=radio][value={way}]")
-        if how == "mouse":
-            radio.click()
-        elif number:
-            widen.keyboard.press("ArrowRight")
-        else:
-            radio.focus()
+        choose(widen, way, number, how)
         assert state(widen, "state.way") == way
         panel = explore.widen(way=way)
         assert state(widen, "gap") == pytest.approx(panel.gap, rel=1e-12, abs=1e-14)
@@ -618,13 +623,7 @@ def test_deepening_reads_as_in_python(show):
 @pytest.mark.parametrize("how", ["mouse", "keyboard"])
 def test_gallery_says_which_activations_are_silent(deepen, how):
     for number, name in enumerate(explore.ACTIVATIONS):
-        radio = deepen.locator(f"input[type=radio][value={name}]")
-        if how == "mouse":
-            radio.click()
-        elif number:
-            deepen.keyboard.press("ArrowRight")
-        else:
-            radio.focus()
+        choose(deepen, name, number, how)
         assert state(deepen, "state.activation", DEEPEN) == name
         panel = explore.deepen(activation=name)
         once = explore.ACTIVATIONS[name](explore.V)

@@ -173,7 +173,7 @@ pytestmark = pytest.mark.browser
 def digits_file(request):
     """Put the digits beside the scripts, as the book's build does."""
     path = request.getfixturevalue("stage").folder / lab.DIGITS
-    path.write_text(lab.packed(*lab.digits()), encoding="utf-8")
+    path.write_text(lab.script(), encoding="utf-8")
     return path
 
 
