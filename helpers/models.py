@@ -31,8 +31,10 @@ def net2wider_net(teacher, widths, *, init="net2wider", split="equal", noise=0.0
     widths : float or dict
         A factor over 1 for every hidden layer, rounded up to whole units; or {layer name: new width}. Naming one layer
         of a group (see `channel_groups`) widens the whole group.
-    init : {"net2wider", "randompad"}
-        "net2wider" keeps the function. "randompad" is the baseline that does not: new units with random weights.
+    init : {"net2wider", "zeropad", "randompad"}
+        "net2wider" copies units, and keeps the function. The others give new units random incoming weights: "zeropad"
+        with outgoing weights of zero, which keeps the function too; "randompad", the baseline that does not, with
+        random ones.
     split : {"equal", "random"}
         How copies share outgoing weights; see `copy_shares`. Both are exact; "random" lets copies part in training.
     noise : float
@@ -49,7 +51,8 @@ def net2wider_net(teacher, widths, *, init="net2wider", split="equal", noise=0.0
     ------
     Net2NetError
         If a width is not larger than it was, a layer is unknown or tied to the model's input or output, two names of
-        one group ask for different widths, or the model holds something that cannot be widened exactly.
+        one group ask for different widths, or the model holds something that cannot be widened exactly; with "zeropad"
+        also if a layer takes statistics over channels, where new ones would count.
 
     Examples
     --------
@@ -63,12 +66,14 @@ def net2wider_net(teacher, widths, *, init="net2wider", split="equal", noise=0.0
     ----------
     Chen et al. 2016, section 2.3 and algorithm 1.
     """
-    _check_choice("init", init, ("net2wider", "randompad"))
-    _check_choice("split", split, ("equal", "random"))
+    w.check_choice("init", init, w.INITS)
+    w.check_choice("split", split, w.SPLITS)
     w.check_noise(noise)
     graph = g.read(teacher)
     sizes = graph.sizes(widths)
     rng = np.random.default_rng(seed)
+    if init == "zeropad":
+        _check_zeropad(graph, sizes)
     draws = g.Draws(graph, sizes, split, rng)
 
     axes_of = {id(v): axes for plan in graph.plans.values() for v, axes in plan.weights}
@@ -100,13 +105,24 @@ def net2wider_net(teacher, widths, *, init="net2wider", split="equal", noise=0.0
     return _compiled_alike(teacher, student)
 
 
+def _check_zeropad(graph, sizes):
+    for row, name in graph.balanced:
+        if any(units in sizes for units, _ in g.resolve(row)):
+            raise Net2NetError(
+                f"init: 'zeropad' gives layer {name!r} new channels whose values count in its statistics, so the "
+                "function would change; use 'net2wider' with a whole factor, which keeps them"
+            )
+
+
 def _placed(array, axes, draws, init, noise, rng, new_weight):
     """One weight of the student: the teacher's, with every axis where its row puts it."""
     for axis, follows in enumerate(axes, start=-len(axes)):
         if follows is None or (places := draws.place(follows.row)) is None:
             continue
         index, shares, new = places
-        if init == "randompad":
+        if init == "zeropad" and isinstance(follows, Inputs):
+            array = w.place_inputs(array, index, ~new, axis)
+        elif init != "net2wider":
             array = w.place_outputs(array, index, axis)
             if array.ndim > 1:
                 array = w.pad_random(array, new, rng, axis)
@@ -177,8 +193,8 @@ def net2deeper_net(
     ----------
     Chen et al. 2016, section 2.4; Wei et al. 2016, "Network Morphism", for "parametric".
     """
-    _check_choice("init", init, ("net2deeper", "randominit"))
-    _check_choice("activation", activation, ("same", "linear", "parametric"))
+    w.check_choice("init", init, ("net2deeper", "randominit"))
+    w.check_choice("activation", activation, ("same", "linear", "parametric"))
     if batch_norm and x is None:
         raise Net2NetError(
             "x: batch_norm=True needs inputs of the teacher, to measure the statistics that the new layers will meet"
@@ -519,11 +535,6 @@ def _fresh(value):
     function = getattr(value, "_fn", None)  # of a metric that wraps one
     with keras.saving.custom_object_scope({function.__name__: function} if function else {}):
         return type(value).from_config(value.get_config())
-
-
-def _check_choice(name, value, choices):
-    if value not in choices:
-        raise Net2NetError(f"{name}: expected {' or '.join(map(repr, choices))}, got {value!r}")
 
 
 # Weights by name

@@ -18,6 +18,8 @@ import warnings
 import numpy as np
 
 PAD_STDDEV = 0.1  # the scale of 'randompad' weights, as in the article and in the old Keras example
+INITS = ("net2wider", "zeropad", "randompad")
+SPLITS = ("equal", "random")
 PAD_BIAS = 0.1
 
 
@@ -166,15 +168,14 @@ def copy_shares(mapping, split="equal", rng=None):
     ----------
     Chen et al. 2016, section 2.3, for "equal".
     """
+    check_choice("split", split, SPLITS)
     mapping = np.asarray(mapping)
     counts = replication_counts(mapping)
     if split == "equal":
         return 1.0 / counts[mapping]
-    if split == "random":
-        # Away from 0, so that no copy starts cut off from the next layer.
-        parts = np.random.default_rng(rng).uniform(0.2, 1.0, size=mapping.size)
-        return parts / np.bincount(mapping, weights=parts)[mapping]
-    raise Net2NetError(f"split: expected 'equal' or 'random', got {split!r}")
+    # Away from 0, so that no copy starts cut off from the next layer.
+    parts = np.random.default_rng(rng).uniform(0.2, 1.0, size=mapping.size)
+    return parts / np.bincount(mapping, weights=parts)[mapping]
 
 
 # Placing an array's entries by a mapping: all that widening a layer does
@@ -239,11 +240,12 @@ def wider2net_fc(w1, b1, w2, new_width, init="net2wider", *, mapping=None, split
         Kernel of the next layer.
     new_width : int
         The student's width q, above n.
-    init : {"net2wider", "randompad"}
-        "net2wider" keeps the function. "randompad" is the baseline that does not: new units with random weights
-        (normal, standard deviation 0.1, bias 0.1).
+    init : {"net2wider", "zeropad", "randompad"}
+        "net2wider" copies units, and keeps the function. The others give new units random incoming weights (normal,
+        standard deviation 0.1, bias 0.1): "zeropad" with outgoing weights of zero, which keeps the function too;
+        "randompad", the baseline that does not, with random ones.
     mapping : array_like of int, shape (q,), optional
-        Which teacher unit each student unit copies; it begins with ``0..n-1``. Drawn if left out.
+        Which teacher unit each student unit copies; it begins with ``0..n-1``. Drawn if left out. Padding copies none.
     split : {"equal", "random"}
         How the copies share the outgoing weight; see `copy_shares`.
     noise : float
@@ -362,18 +364,19 @@ def _wider(w1, b1, w2, q, init, mapping, split, noise, rng):
     check_noise(noise)
     for name, array in {"w1": w1, "b1": b1, "w2": w2}.items():
         warn_if_not_finite(name, array)
-    if init not in ("net2wider", "randompad"):
-        raise Net2NetError(f"init: expected 'net2wider' or 'randompad', got {init!r}")
+    check_choice("init", init, INITS)
+    check_choice("split", split, SPLITS)
 
     rng = np.random.default_rng(rng)
     mapping = random_mapping(n, q, rng) if mapping is None else check_mapping(mapping, n, q)
-    u1, u2 = place_outputs(w1, mapping), place_inputs(w2, mapping, copy_shares(mapping, split, rng))
-    c1 = None if b1 is None else place_outputs(np.asarray(b1), mapping)
     new = np.arange(q) >= n
-    if init == "randompad":
-        # What the mapping placed among the originals is undone: padding divides nothing.
-        u2[..., :n, :] = w2
-        u1, u2 = pad_random(u1, new, rng), pad_random(u2, new, rng, axis=-2)
+    shares = copy_shares(mapping, split, rng) if init == "net2wider" else ~new  # padding divides nothing
+    u1, u2 = place_outputs(w1, mapping), place_inputs(w2, mapping, shares)
+    c1 = None if b1 is None else place_outputs(np.asarray(b1), mapping)
+    if init != "net2wider":
+        u1 = pad_random(u1, new, rng)
+        if init == "randompad":
+            u2 = pad_random(u2, new, rng, axis=-2)
         if c1 is not None:
             c1[new] = PAD_BIAS
     elif noise:
@@ -500,6 +503,12 @@ def check_mapping(mapping, n, q):
     if mapping.min() < 0 or mapping.max() >= n:
         raise Net2NetError(f"mapping: expected values from 0 to {n - 1}, the teacher's units, got {mapping}")
     return mapping
+
+
+def check_choice(name, value, choices):
+    """Refuse a value that is none of the choices."""
+    if value not in choices:
+        raise Net2NetError(f"{name}: expected {' or '.join(map(repr, choices))}, got {value!r}")
 
 
 def check_noise(noise):

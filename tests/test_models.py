@@ -208,6 +208,26 @@ def test_randompad_keeps_the_originals_and_not_the_function():
     assert relative_gap(teacher, student) > 1e-2
 
 
+def test_zeropad_is_randompad_with_outgoing_weights_of_zero():
+    with dtype("float64"):
+        teacher = randomize(small())
+        student = net2wider_net(teacher, {"conv": 20, "hidden": 30}, init="zeropad", seed=0)
+        assert relative_gap(teacher, student) < EXACT["float64"]
+    kernel = student.get_layer("hidden").kernel.numpy().reshape(9, 20, 30)
+    assert not kernel[:, 4:, :6].any()
+    assert abs(kernel[..., 6:].std() - 0.1) < 0.01  # incoming weights of new units, from old and new channels alike
+    assert not student.layers[-1].kernel.numpy()[6:].any()
+
+
+def test_zeropad_beside_statistics_over_channels_is_refused():
+    x = keras.Input((4,))
+    h = keras.layers.LayerNormalization(name="norm")(keras.layers.Dense(6, name="before")(x))
+    teacher = keras.Model(x, keras.layers.Dense(2)(keras.layers.Dense(5, "relu", name="behind")(h)))
+    with pytest.raises(Net2NetError, match="init: 'zeropad' gives layer 'norm' new channels.*use 'net2wider'"):
+        net2wider_net(teacher, {"before": 12}, init="zeropad")
+    assert relative_gap(teacher, net2wider_net(teacher, {"behind": 9}, init="zeropad", seed=0)) < EXACT["float32"]
+
+
 def test_noise_touches_copies_only():
     teacher = small()
     quiet, noisy = (net2wider_net(teacher, 2, noise=noise, seed=0) for noise in (0, 0.01))
@@ -1139,7 +1159,10 @@ ERRORS = {
         lambda: net2wider_net(small(), {"end": 9}),
         "widths: layer 'end' cannot be widened: it is the model's output",
     ),
-    "init": (lambda: net2wider_net(small(), 2, init="zeros"), "init: expected 'net2wider' or 'randompad', got 'zeros'"),
+    "init": (
+        lambda: net2wider_net(small(), 2, init="zeros"),
+        "init: expected 'net2wider' or 'zeropad' or 'randompad', got 'zeros'",
+    ),
     "split": (lambda: net2wider_net(small(), 2, split="half"), "split: expected 'equal' or 'random', got 'half'"),
     "noise": (lambda: net2wider_net(small(), 2, noise=-1), "noise: expected a standard deviation of 0 or more, got -1"),
     "unbuilt": (

@@ -69,6 +69,7 @@ def check_graph(rng):
             return student
 
         how = {"split": rng.choice(["equal", "random"]), "seed": rng.randint(0, 99)}
+        how["init"] = rng.choice(["net2wider", "net2wider", "net2wider", "zeropad"])
         widths = wanted(rng, model)
         wide = check("wider", net2wider_net, model, widths, **how)
         activation = rng.choice(["same", "same", "linear", "parametric"])

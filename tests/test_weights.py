@@ -147,7 +147,7 @@ def test_twice_wider_keeps_the_function(case, split, seed):
 
 @given(cases(dtypes=("float16", "float32", "float64")), splits, st.sampled_from([0.0, 0.5]), seeds)
 def test_inputs_stay_and_dtypes_are_kept(case, split, noise, seed):
-    for init in ("net2wider", "randompad"):
+    for init in w.INITS:
         given_ = [a for a in case.arrays if a is not None]
         before = [a.tobytes() for a in given_]
         results = case.wider(*case.arrays, case.q, init, split=split, noise=noise, rng=seed)
@@ -164,7 +164,7 @@ def test_wider_in_half_precision(case, split, seed):
     case.check_same_function(case.wider(*case.arrays, case.q, split=split, rng=seed))
 
 
-@given(cases(dtypes=("float32",)), splits, seeds, st.sampled_from(["net2wider", "randompad"]))
+@given(cases(dtypes=("float32",)), splits, seeds, st.sampled_from(w.INITS))
 def test_a_seed_fixes_every_draw(case, split, seed, init):
     def run(rng):
         arrays = case.wider(*case.arrays, case.q, init, split=split, noise=0.1, rng=rng)
@@ -292,7 +292,7 @@ def test_noise_is_relative_to_the_weight(noise):
     assert np.abs(e).max() > 3  # normal draws, not uniform ones
 
 
-# Random padding
+# Padding
 
 
 def test_randompad_statistics_and_originals():
@@ -318,6 +318,20 @@ def test_randompad_behind_anything(case, seed):
     shape = (-1, case.n, case.w2.shape[-1]) if case.w2.ndim == 2 else case.w2.shape
     wide = u2.reshape(-1, case.q, u2.shape[-1]) if case.w2.ndim == 2 else u2
     np.testing.assert_array_equal(wide[..., : case.n, :], case.w2.reshape(shape))
+
+
+@given(cases(), seeds)
+def test_zeropad_differs_from_randompad_in_outgoing_weights_alone_and_keeps_the_function(case, seed):
+    u1, c1, u2 = case.wider(*case.arrays, case.q, "zeropad", rng=seed)
+    v1, d1, v2 = case.wider(*case.arrays, case.q, "randompad", rng=seed)
+    np.testing.assert_array_equal(u1, v1)
+    if c1 is not None:
+        np.testing.assert_array_equal(c1, d1)
+    shape = (-1, case.q, u2.shape[-1]) if case.w2.ndim == 2 else u2.shape
+    wide, padded = u2.reshape(shape), v2.reshape(shape)
+    np.testing.assert_array_equal(wide[..., : case.n, :], padded[..., : case.n, :])
+    assert not wide[..., case.n :, :].any()
+    case.check_same_function((u1, c1, u2))
 
 
 # Deeper
@@ -399,7 +413,10 @@ ERRORS = {
     "width_one": (lambda: w.wider2net_fc(W1[:, :1], None, W2[:1], 1), "new_width: expected more than the 1 units"),
     "width_float": (lambda: w.wider2net_fc(W1, B1, W2, 6.0), "new_width: expected an integer, got 6.0; round it"),
     "width_text": (lambda: w.wider2net_fc(W1, B1, W2, "6"), "new_width: expected an integer, got '6'"),
-    "init": (lambda: w.wider2net_fc(W1, B1, W2, 6, "zeros"), "init: expected 'net2wider' or 'randompad', got 'zeros'"),
+    "init": (
+        lambda: w.wider2net_fc(W1, B1, W2, 6, "zeros"),
+        "init: expected 'net2wider' or 'zeropad' or 'randompad', got 'zeros'",
+    ),
     "split": (lambda: w.wider2net_fc(W1, B1, W2, 6, split="half"), "split: expected 'equal' or 'random', got 'half'"),
     "noise": (
         lambda: w.wider2net_fc(W1, B1, W2, 6, noise=-0.1),
