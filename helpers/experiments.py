@@ -2,12 +2,14 @@
 
 ``python -m helpers.experiments list`` names the studies, ``... run STUDY`` runs one and writes
 ``results/STUDY.csv`` (one row for each measurement) and ``results/STUDY.json`` (what made it). A study that
-was interrupted goes on where it stopped: finished runs are kept under ``results/.runs/STUDY/``.
+was interrupted goes on where it stopped: finished runs are kept under ``results/.runs/STUDY/``, and whole seeds
+in the two files themselves, to which more seeds can be added later.
 """
 
 import argparse
+import base64
+import contextlib
 import csv
-import dataclasses
 import datetime
 import hashlib
 import importlib.metadata
@@ -17,14 +19,16 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from helpers.data import read_mnist, write_whole
-from helpers.weights import Net2NetError
+from helpers.studies import STUDIES, Study, make_deeper_student, make_wider_student, mnist_cnn, small_cnn
+from helpers.weights import Net2NetError, check_choice
 
 # Keras is imported inside functions: `list` and `load_results` do without it; a run sets its threads first.
 
@@ -36,6 +40,7 @@ __all__ = [
     "make_wider_student",
     "mnist_cnn",
     "run_study",
+    "small_cnn",
     "summarize",
     "train",
 ]
@@ -44,96 +49,26 @@ COLUMNS = [
     *("study", "arm", "seed", "lr", "update", "examples", "seconds"),
     *("train_loss", "train_accuracy", "val_loss", "val_accuracy", "test_accuracy"),
 ]
+TUNING = 1_000_000  # the seed that only chooses learning rates and schedules
 ROOT = Path(__file__).resolve().parent.parent
 
 
-# ---------------------------------------------------------------- teachers and students
+# ---------------------------------------------------------------- training
 
 
-def mnist_cnn(conv1=64, fc1=128, deeper=False, learning_rate=0.01):
-    """The article's convolutional network for MNIST, compiled, with fresh random weights.
-
-    Parameters
-    ----------
-    conv1, fc1 : int
-        Channels of the first convolution and units of the first dense layer.
-    deeper : bool
-        Whether a second dense layer, ``fc1_deeper``, as wide as ``fc1``, stands behind it.
-    learning_rate : float
-        Of plain stochastic gradient descent.
-
-    Returns
-    -------
-    keras.Sequential
-        From images (n, 28, 28, 1) to the probabilities of ten digits (n, 10).
-    """
-    import keras
-    from keras import layers
-
-    model = keras.Sequential(
-        [
-            keras.Input((28, 28, 1)),
-            layers.Conv2D(conv1, 3, padding="same", name="conv1"),
-            layers.MaxPooling2D(name="pool1"),
-            layers.Conv2D(128, 3, padding="same", name="conv2"),
-            layers.MaxPooling2D(name="pool2"),
-            layers.Flatten(name="flatten"),
-            layers.Dense(fc1, activation="relu", name="fc1"),
-            *([layers.Dense(fc1, activation="relu", name="fc1_deeper")] if deeper else []),
-            layers.Dense(10, activation="softmax", name="fc2"),
-        ]
-    )
-    model.compile(keras.optimizers.SGD(learning_rate), "categorical_crossentropy", metrics=["accuracy"])
-    return model
-
-
-def make_deeper_student(teacher, init="net2deeper", seed=None):
-    """The teacher with a dense layer ``fc1_deeper`` behind ``fc1``.
-
-    Parameters
-    ----------
-    teacher : keras.Model
-        Made by `mnist_cnn`.
-    init : {"net2deeper", "randominit"}
-        The new layer is the identity, so that the student computes what the teacher does, or it is random,
-        with the teacher's weights in all other layers.
-    seed : int, optional
-
-    Returns
-    -------
-    keras.Model
-        Compiled as the teacher is.
-    """
-    from helpers.models import net2deeper_net
-
-    return net2deeper_net(teacher, after="fc1", init=init, seed=seed)
-
-
-def make_wider_student(teacher, init="net2wider", split="equal", seed=None):
-    """The teacher with twice the channels in ``conv1`` and twice the units in ``fc1``.
-
-    Parameters
-    ----------
-    teacher : keras.Model
-        Made by `mnist_cnn`.
-    init : {"net2wider", "randompad"}
-        The new channels and units are copies, so that the student computes what the teacher does, or random.
-    split : {"equal", "random"}
-        How the copies of a unit share its outgoing weights.
-    seed : int, optional
-
-    Returns
-    -------
-    keras.Model
-        Compiled as the teacher is.
-    """
-    from helpers.models import net2wider_net
-
-    widths = {"conv1": 2 * teacher.get_layer("conv1").filters, "fc1": 2 * teacher.get_layer("fc1").units}
-    return net2wider_net(teacher, widths, init=init, split=split, seed=seed)
-
-
-def train(model, data, validation, *, epochs, batch_size=32, seed=0, marks=(0,), measured=5000, label=None):
+def train(
+    model,
+    data,
+    validation,
+    *,
+    epochs,
+    batch_size=32,
+    seed=0,
+    schedule="constant",
+    marks=(0,),
+    measured=5000,
+    label=None,
+):
     """Train a compiled model and measure it on the way.
 
     Parameters
@@ -145,6 +80,8 @@ def train(model, data, validation, *, epochs, batch_size=32, seed=0, marks=(0,),
     epochs, batch_size : int
     seed : int or sequence of int
         Fixes the order of the images, so that all arms of one seed see the same batches.
+    schedule : {"constant", "cosine"}
+        Whether the optimizer's learning rate stays, or falls along half a cosine to 0 at the end.
     marks : sequence of int
         Updates after which to measure, besides the end of each epoch; 0 is before training.
     measured : int
@@ -162,7 +99,9 @@ def train(model, data, validation, *, epochs, batch_size=32, seed=0, marks=(0,),
     """
     from tqdm import tqdm
 
+    check_choice("schedule", schedule, ("constant", "cosine"))
     x, y = data
+    rate, total = float(model.optimizer.learning_rate), epochs * -(-len(x) // batch_size)
     rng, marks, rows, seconds, update = np.random.default_rng(seed), set(marks), [], 0.0, 0
     batches = [slice(start, start + batch_size) for start in range(0, len(x), batch_size)]
 
@@ -176,10 +115,12 @@ def train(model, data, validation, *, epochs, batch_size=32, seed=0, marks=(0,),
 
     if 0 in marks:
         measure()
-    with tqdm(total=epochs * len(batches), desc=label, disable=label is None, unit="update") as bar:
+    with tqdm(total=total, desc=label, disable=label is None, unit="update") as bar:
         for _ in range(epochs):
             order = rng.permutation(len(x))
             for number, batch in enumerate(batches, start=1):
+                if schedule == "cosine":
+                    model.optimizer.learning_rate = rate * (1 + np.cos(np.pi * update / total)) / 2
                 begin = time.process_time()
                 model.train_on_batch(x[order[batch]], y[order[batch]])
                 seconds += time.process_time() - begin
@@ -190,107 +131,29 @@ def train(model, data, validation, *, epochs, batch_size=32, seed=0, marks=(0,),
     return rows
 
 
-# ---------------------------------------------------------------- studies
-
-
-@dataclasses.dataclass(frozen=True)
-class Study:
-    """A few lines that say what is compared: teacher, arms, budget, data."""
-
-    name: str
-    question: str
-    measure: str
-    validation: str
-    teacher: Callable  # () -> compiled model
-    arms: dict  # name -> (how the student begins, (teacher, seed) -> compiled model)
-    seeds: int
-    learning_rate: float
-    teacher_epochs: int
-    epochs: int
-    batch_size: int
-    images: int
-    validation_images: int
-    measured: int
-    marks: tuple
-
-    def settings(self):
-        """What a finished run depends on, arm and seed aside."""
-        words = ("name", "question", "measure", "validation", "teacher", "arms", "seeds")
-        numbers = {key: value for key, value in vars(self).items() if key not in words}
-        return numbers | {"marks": list(self.marks)}
-
-    def definition(self):
-        """All of it, in words and numbers."""
-        return {
-            **{key: getattr(self, key) for key in ("name", "question", "measure", "validation")},
-            "arms": {arm: text for arm, (text, _) in self.arms.items()},
-            **self.settings(),
-        }
-
-    def quick(self):
-        """A tiny form that shows that everything runs, and nothing else."""
-        return dataclasses.replace(self, seeds=1, epochs=1, images=128, validation_images=64, measured=64, marks=(0, 2))
-
-
-MNIST_ARTICLE = Study(
-    name="mnist_article",
-    question="The article's experiment: do a deeper and a wider student, grown from a teacher of one epoch, "
-    "go on better than a student with random new weights, one from scratch, and the teacher itself?",
-    measure="val_accuracy before training and after each student epoch, median and range over the seeds",
-    validation="val_* is measured on the 10,000 test images of MNIST, as in the article; it chooses nothing. "
-    "train_* is measured on the first 5,000 training images. "
-    "test_accuracy stands in a run's last row and is the val_accuracy there. seconds are processor time on one "
-    "thread, spent in training.",
-    teacher=mnist_cnn,
-    arms={
-        "teacher_continued": ("the teacher itself, trained on", lambda teacher, seed: teacher),
-        "scratch_deeper": (
-            "fc1_deeper added, all weights random",
-            lambda teacher, seed: mnist_cnn(deeper=True),
-        ),
-        "randominit": (
-            "fc1_deeper added with random weights, the teacher's weights elsewhere",
-            lambda teacher, seed: make_deeper_student(teacher, "randominit", seed),
-        ),
-        "net2deeper": (
-            "fc1_deeper added as the identity",
-            lambda teacher, seed: make_deeper_student(teacher, "net2deeper", seed),
-        ),
-        "scratch_wider": (
-            "conv1 64 to 128 and fc1 128 to 256, all weights random",
-            lambda teacher, seed: mnist_cnn(conv1=128, fc1=256),
-        ),
-        "randompad": (
-            "the same widths, the teacher's weights padded with random ones",
-            lambda teacher, seed: make_wider_student(teacher, "randompad", seed=seed),
-        ),
-        "net2wider": (
-            "the same widths, by copies with equal shares",
-            lambda teacher, seed: make_wider_student(teacher, seed=seed),
-        ),
-        "net2wider_random": (
-            "the same widths, by copies with random shares",
-            lambda teacher, seed: make_wider_student(teacher, split="random", seed=seed),
-        ),
-    },
-    seeds=3,
-    learning_rate=0.01,
-    teacher_epochs=1,
-    epochs=3,
-    batch_size=32,
-    images=60_000,
-    validation_images=10_000,
-    measured=5000,
-    marks=(0, 10, 30, 100, 300, 1000),
-)
-
-STUDIES = {study.name: study for study in (MNIST_ARTICLE,)}
-
-
 # ---------------------------------------------------------------- the runner
 
 
-def run_study(study, *, seeds=None, jobs=1, out, command=""):
+class Run(NamedTuple):
+    """One training: of the teacher or of a student, from a seed, with a learning rate and a schedule."""
+
+    arm: str
+    seed: int
+    rate: float
+    schedule: str
+
+    def __str__(self):
+        return f"{self.arm}, " + (
+            f"trying {self.rate:g} {self.schedule}" if self.seed == TUNING else f"seed {self.seed}"
+        )
+
+    def file(self):
+        """The name of its state, without a suffix."""
+        words = (f"seed{self.seed}",) if self.seed != TUNING else ("try", f"{self.rate:g}", self.schedule)
+        return "-".join((*words, self.arm.replace(" ", "_")))
+
+
+def run_study(study, *, seeds=None, jobs=1, scheduler=None, out, command=""):
     """Do all runs of a study that are not done yet, and write its CSV and JSON.
 
     Parameters
@@ -299,7 +162,9 @@ def run_study(study, *, seeds=None, jobs=1, out, command=""):
     seeds : int, optional
         Seeds 0 to seeds - 1 are run; the study's own number by default.
     jobs : int
-        Runs at a time, each on one thread.
+        Runs at a time on this machine, each on one thread.
+    scheduler : str, optional
+        Address of a Dask scheduler, whose workers do the runs instead; each worker with one thread.
     out : path
         Folder for the CSV, the JSON and the state of the runs.
     command : str
@@ -313,112 +178,293 @@ def run_study(study, *, seeds=None, jobs=1, out, command=""):
     Raises
     ------
     Net2NetError
-        If the state of an earlier run is damaged or was made under other settings, or the data are too few.
+        If the state of an earlier run is damaged, if that or what was recorded was made under other settings, if the
+        data are too few, or if the scheduler does not answer.
     """
-    from joblib import Parallel, delayed
-    from tqdm import tqdm
-
-    out, seeds = Path(out), range(seeds or study.seeds)
-    folder = out / ".runs" / study.name
     _, source = read_mnist()
-    for part, needed in (("train", study.images), ("test", study.validation_images)):
+    for part, needed in (("train", study.images + study.held_out), ("test", study.test_images)):
         if source[part] < needed:
             raise Net2NetError(
                 f"{study.name}: expected at least {needed:,} {part} images, got {source[part]:,} "
                 f"({source['source']}); let NET2NET_MNIST name the full mnist.npz, or use --quick"
             )
-    origin = {"settings": study.settings(), "data": source["sha256"], "versions": _versions()}
-    stamp = {"fingerprint": hashlib.sha256(json.dumps(origin, sort_keys=True).encode()).hexdigest()}
-    stamp |= {"commit": _commit(), "date": datetime.date.today().isoformat()}
-    done = {
-        (arm, seed): state
-        for seed in seeds
-        for arm in ("teacher", *study.arms)
-        if (state := _read_state(folder, arm, seed, stamp["fingerprint"]))
-    }
-    runs = [("teacher", seed) for seed in seeds] + [(arm, seed) for seed in seeds for arm in study.arms]
-    failures, written = [], set()
+    with _workers(jobs, scheduler) as parallel:
+        return _Recorder(study, range(seeds or study.seeds), Path(out), source, command).record(parallel)
 
-    def write_complete_seeds():
-        complete = [seed for seed in seeds if all((arm, seed) in done for arm in ("teacher", *study.arms))]
-        if set(complete) - written:
-            states = [done[arm, seed] for seed in complete for arm in ("teacher", *study.arms)]
-            _write_results(study, out, complete, states, source, command)
-            written.update(complete)
 
-    write_complete_seeds()
-    todo = [run for run in runs if run not in done]
-    with tqdm(total=len(runs), initial=len(done), desc=study.name, unit="run") as bar:
-        # The teachers come first, since the arms of a seed begin with its teacher.
-        for batch in ([r for r in todo if r[0] == "teacher"], [r for r in todo if r[0] != "teacher"]):
-            calls = (delayed(_run)(study, arm, seed, folder, stamp) for arm, seed in batch)
-            for arm, seed, error in Parallel(jobs, return_as="generator_unordered")(calls):
-                if error:
-                    failures.append(f"{arm}, seed {seed}: {error}")
-                else:
-                    done[arm, seed] = _read_state(folder, arm, seed, stamp["fingerprint"])
-                    write_complete_seeds()
-                bar.set_postfix_str(f"last: {arm}, seed {seed}")
+@contextlib.contextmanager
+def _workers(jobs, scheduler):
+    """What does the runs: processes of this machine, or the workers of a Dask cluster."""
+    from joblib import Parallel, parallel_config
+
+    if scheduler is None:
+        yield Parallel(jobs, return_as="generator_unordered")
+        return
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise Net2NetError("scheduler: Dask is not installed; `pip install distributed`") from error
+    try:
+        client = Client(scheduler, timeout=10)
+    except (OSError, ValueError) as error:
+        raise Net2NetError(f"scheduler: nothing answers at {scheduler!r}: {error}; start `dask scheduler`") from error
+    with client, parallel_config(backend="dask", wait_for_workers_timeout=60):
+        yield Parallel(return_as="generator_unordered")
+
+
+class _Recorder:
+    """A study on its way: what is done, what is to do, and the files that hold it."""
+
+    def __init__(self, study, seeds, out, source, command):
+        self.study, self.seeds, self.out, self.source, self.command = study, seeds, out, source, command
+        self.folder = out / ".runs" / study.name
+        origin = {"settings": study.numbers(), "data": source["sha256"], "versions": _versions()}
+        self.fingerprint = hashlib.sha256(json.dumps(origin, sort_keys=True).encode()).hexdigest()
+        self.stamp = {"fingerprint": self.fingerprint, "commit": _commit(), "date": datetime.date.today().isoformat()}
+        self.arms = ("teacher", *study.arms)
+        self.recorded = self._read_recorded()
+        # What was chosen once holds for all seeds that are added later.
+        self.chosen = {arm: tuple(choice.values()) for arm, choice in self.recorded.get("chosen", {}).items()}
+        self.tried = self.recorded.get("tried", {})
+        self.done, self.failures = {}, []
+
+    def record(self, parallel):
+        from tqdm import tqdm
+
+        whole = self.recorded.get("seeds", [])
+        seeds = [seed for seed in self.seeds if seed not in whole]
+        tries = 0 if len(self.study.settings) == 1 or self.chosen else len(self.study.settings)
+        with tqdm(total=len(self.arms) * (tries + len(seeds)), desc=self.study.name, unit="run") as bar:
+            # The teachers come first, since the arms begin with them.
+            for arms in (("teacher",), tuple(self.study.arms)):
+                if tries:
+                    self._do(
+                        [Run(arm, TUNING, *setting) for arm in arms for setting in self.study.settings], parallel, bar
+                    )
+                for arm in arms:
+                    self._choose(arm)
+                self._do([Run(arm, seed, *self._setting(arm)) for seed in seeds for arm in arms], parallel, bar)
+        return self.failures
+
+    def _do(self, runs, parallel, bar):
+        """Do those of the runs that are not done; each is kept as soon as it ends."""
+        from joblib import delayed
+
+        for run in runs:
+            if state := self._read_state(run):
+                self.done[run] = state
                 bar.update()
-    return failures
+        self._write_whole_seeds()
+        todo = [run for run in runs if run not in self.done]
+        calls = []
+        for run in todo:
+            teacher = None if run.arm == "teacher" else self._teacher(run.seed)
+            if run.rate is None:
+                self.failures.append(f"{run}: no setting was chosen; see its trials' own failures")
+            elif run.arm != "teacher" and teacher is None:
+                self.failures.append(f"{run}: its teacher is missing; see the teacher's own failure")
+            else:
+                calls.append(delayed(_run)(self.study, run, teacher, self.source["sha256"]))
+                continue
+            bar.update()
+        for run, state, error in parallel(calls) if calls else ():
+            try:
+                if error:
+                    raise RuntimeError(error)
+                self._keep(run, state)
+                self._write_whole_seeds()
+            except (RuntimeError, OSError) as problem:
+                self.failures.append(f"{run}: {problem}")
+            bar.set_postfix_str(f"last: {run}")
+            bar.update()
+
+    def _choose(self, arm):
+        """The learning rate and schedule that end with the highest val_accuracy."""
+        if len(self.study.settings) == 1:
+            self.chosen[arm] = self.study.settings[0]
+        tried = {run: s["rows"][-1]["val_accuracy"] for run, s in self.done.items() if run[:2] == (arm, TUNING)}
+        if arm not in self.chosen and len(tried) == len(self.study.settings):
+            best = max(tried, key=tried.get)
+            self.chosen[arm] = best.rate, best.schedule
+            self.tried[arm] = [
+                {"lr": run.rate, "schedule": run.schedule, "val_accuracy": value} for run, value in tried.items()
+            ]
+
+    def _setting(self, arm):
+        return self.chosen.get(arm, (None, None))
+
+    def _teacher(self, seed):
+        """The trained teacher of a seed, as the bytes of a .keras file; None if there is none."""
+        run = Run("teacher", seed, *self._setting("teacher"))
+        return self._path(run).with_suffix(".keras").read_bytes() if run in self.done else None
+
+    def _path(self, run):
+        return self.folder / f"{run.file()}.json"
+
+    def _keep(self, run, state):
+        state = self.stamp | {"arm": run.arm, "seed": run.seed} | state
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if model := state.pop("model", None):
+            raw = base64.b64decode(model)
+            write_whole(self._path(run).with_suffix(".keras"), raw)
+            state["model_sha256"] = hashlib.sha256(raw).hexdigest()
+        state["sha256"] = _state_checksum(state)
+        write_whole(self._path(run), json.dumps(state).encode())
+        self.done[run] = state
+
+    def _read_state(self, run):
+        """The state of a finished run, None if there is none."""
+        path = self._path(run)
+        model = path.with_suffix(".keras")
+        advice = "delete it, and the run is done again"
+        try:
+            state = json.loads(path.read_bytes())
+            whole = state["sha256"] == _state_checksum(state)
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError) as error:
+            raise Net2NetError(
+                f"{path} is damaged: expected the JSON of a finished run, got {error!r}; {advice}"
+            ) from error
+        if not whole:
+            raise Net2NetError(f"{path} is damaged: its checksum does not fit its contents; {advice}")
+        if state["fingerprint"] != self.fingerprint:
+            raise Net2NetError(
+                f"{path} was made with other settings, data or library versions than those of now, and results "
+                f"must not mix; go back to those, or delete {path.parent} and begin anew"
+            )
+        if "model_sha256" in state:
+            found = hashlib.sha256(model.read_bytes()).hexdigest() if model.exists() else None
+            if found != state["model_sha256"]:
+                raise Net2NetError(
+                    f"{model} is {'damaged' if found else 'missing'}: expected the teacher that {path.name} "
+                    f"describes; delete the files {path.parent / f'seed{run.seed}-*'}, and their runs are done again"
+                )
+        return state
+
+    def _read_recorded(self):
+        """What the CSV and the JSON hold already: whole seeds, to which others may be added."""
+        if not (self.out / f"{self.study.name}.csv").exists():
+            return {}
+        frame = load_results(self.study.name, self.out)
+        record = dict(frame.attrs)
+        if record["fingerprint"] != self.fingerprint:
+            raise Net2NetError(
+                f"{self.out / self.study.name}.csv was recorded with other settings, data or library versions than "
+                "those of now, and results must not mix; go back to those, or move it and its JSON away"
+            )
+        text = (self.out / f"{self.study.name}.csv").read_text()
+        record["rows"] = list(csv.DictReader(io.StringIO(text)))
+        return record
+
+    def _write_whole_seeds(self):
+        """Write the CSV and the JSON if there are seeds now of which every run is done."""
+        before = self.recorded.get("seeds", [])
+        runs = {(run.arm, run.seed): state for run, state in self.done.items()}
+        whole = [s for s in self.seeds if s not in before and all((arm, s) in runs for arm in self.arms)]
+        if not whole:
+            return
+        states = [runs[arm, seed] for seed in whole for arm in self.arms]
+        rows = self.recorded.get("rows", []) + [row for state in states for row in state["rows"]]
+        text = io.StringIO()
+        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        raw = text.getvalue().encode()
+        machines = self.recorded.get("machines", []) + [state["machine"] for state in states]
+        record = {
+            "study": self.study.name,
+            "definition": self.study.definition(),
+            "seeds": before + whole,
+            "chosen": {arm: dict(zip(("lr", "schedule"), self.chosen[arm], strict=True)) for arm in self.arms},
+            "tried": self.tried,
+            "command": self.command,
+            "commit": sorted({*self.recorded.get("commit", []), *(state["commit"] for state in states)}),
+            "date": max(state["date"] for state in states),
+            "versions": _versions(),
+            "machines": [machine for i, machine in enumerate(machines) if machine not in machines[:i]],
+            "data": {key: self.source[key] for key in ("source", "train", "test", "sha256")},
+            "fingerprint": self.fingerprint,
+            "csv_sha256": hashlib.sha256(raw).hexdigest(),
+        }
+        write_whole(self.out / f"{self.study.name}.csv", raw)
+        write_whole(self.out / f"{self.study.name}.json", (json.dumps(record, indent=2) + "\n").encode())
+        self.recorded = record | {"rows": rows}
 
 
-def _run(study, arm, seed, folder, stamp):
+def _run(study, run, teacher, data):
     """One run, in whatever process. A failure is returned, so that it does not take other runs with it."""
     try:
-        teacher = _path(folder, "teacher", seed).with_suffix(".keras")
-        rows, model = _execute(study, arm, seed, teacher)
-        head = {"study": study.name, "arm": arm, "seed": seed, "lr": study.learning_rate}
-        rows = [head | row | {"test_accuracy": None} for row in rows]
-        rows[-1]["test_accuracy"] = rows[-1]["val_accuracy"]
-        state = stamp | {"arm": arm, "seed": seed, "rows": rows}
-        if arm == "teacher":
-            folder.mkdir(parents=True, exist_ok=True)
-            part = teacher.with_suffix(".part.keras")
-            model.save(part)
-            os.replace(part, teacher)
-            state["model_sha256"] = hashlib.sha256(teacher.read_bytes()).hexdigest()
-        state["sha256"] = _state_checksum(state)
-        write_whole(_path(folder, arm, seed), json.dumps(state).encode())
+        rows, model = _execute(study, run, teacher, data)
+        head = {"study": study.name, "arm": run.arm, "seed": run.seed, "lr": run.rate}
+        state = {"rows": [head | row for row in rows], "machine": _machine()}
+        if run.arm == "teacher":
+            state["model"] = base64.b64encode(model).decode()
     except Exception as error:
-        return arm, seed, f"{type(error).__name__}: {error}"
-    return arm, seed, None
+        return run, None, f"{type(error).__name__}: {error}"
+    return run, state, None
 
 
-def _execute(study, arm, seed, teacher):
-    """Build the model of an arm and train it; `teacher` is the path of the seed's trained teacher."""
+def _execute(study, run, teacher, data):
+    """Build the model of an arm and train it; the rows, and the model as the bytes of a .keras file.
+
+    `teacher` holds such bytes too; `data` is the checksum of the images that the other runs have seen.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import keras
     import tensorflow as tf
 
     _one_deterministic_thread(tf)
     keras.utils.clear_session()
-    keras.utils.set_random_seed(seed)
-    arrays, _ = read_mnist()
+    keras.utils.set_random_seed(run.seed)
+    arrays, source = read_mnist()
+    if source["sha256"] != data:
+        raise Net2NetError(f"this worker has other digits ({source['source']}); let NET2NET_MNIST name the same file")
 
-    def images(part, n):
-        x, y = arrays[f"x_{part}"][:n, ..., np.newaxis], arrays[f"y_{part}"][:n]
+    def images(part, start, n):
+        x, y = arrays[f"x_{part}"][start : start + n, ..., np.newaxis], arrays[f"y_{part}"][start : start + n]
         return x / np.float32(255), keras.utils.to_categorical(y, 10)
 
-    if arm == "teacher":
+    if run.arm == "teacher":
         model, epochs = study.teacher(), study.teacher_epochs
-    elif teacher.exists():
-        model, epochs = study.arms[arm][1](keras.models.load_model(teacher), seed), study.epochs
     else:
-        raise Net2NetError("its teacher is missing; see the teacher's own failure")
-    model.optimizer.learning_rate = study.learning_rate
+        model, epochs = study.arms[run.arm].begin(_unpacked(teacher), run.seed), study.epochs
+    model.optimizer.learning_rate = run.rate
+    test = images("test", 0, study.test_images)
     rows = train(
         model,
-        images("train", study.images),
-        images("test", study.validation_images),
+        images("train", 0, study.images),
+        images("train", study.images, study.held_out) if study.held_out else test,
         epochs=epochs,
         batch_size=study.batch_size,
-        seed=(seed, 0 if arm == "teacher" else 1),
+        seed=(run.seed, 0 if run.arm == "teacher" else 1),
+        schedule=run.schedule,
         marks=study.marks,
         measured=study.measured,
-        label=f"{arm}, seed {seed}" if sys.stderr.isatty() else None,
+        label=str(run) if sys.stderr.isatty() else None,
     )
-    return rows, model
+    rows = [row | {"test_accuracy": None} for row in rows]
+    if run.seed != TUNING:  # what chooses does not look at the test images
+        result = model.evaluate(*test, batch_size=500, verbose=0, return_dict=True)
+        rows[-1]["test_accuracy"] = round(result["accuracy"], 6)
+    return rows, _packed(model) if run.arm == "teacher" else None
+
+
+def _packed(model):
+    """A model as the bytes of a .keras file."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "model.keras")
+        model.save(path)
+        return path.read_bytes()
+
+
+def _unpacked(raw):
+    import keras
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "model.keras")
+        path.write_bytes(raw)
+        return keras.models.load_model(path)
 
 
 def _one_deterministic_thread(tf):
@@ -433,67 +479,9 @@ def _one_deterministic_thread(tf):
     tf.config.experimental.enable_op_determinism()
 
 
-def _path(folder, arm, seed):
-    return Path(folder) / f"seed{seed}-{arm}.json"
-
-
 def _state_checksum(state):
     rest = {key: value for key, value in state.items() if key != "sha256"}
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
-
-
-def _read_state(folder, arm, seed, fingerprint):
-    """The state of a finished run, None if there is none."""
-    path = _path(folder, arm, seed)
-    model = path.with_suffix(".keras")
-    advice = "delete it, and the run is done again"
-    try:
-        state = json.loads(path.read_bytes())
-        whole = state["sha256"] == _state_checksum(state)
-    except FileNotFoundError:
-        return None
-    except (ValueError, KeyError, TypeError) as error:
-        raise Net2NetError(
-            f"{path} is damaged: expected the JSON of a finished run, got {error!r}; {advice}"
-        ) from error
-    if not whole:
-        raise Net2NetError(f"{path} is damaged: its checksum does not fit its contents; {advice}")
-    if state["fingerprint"] != fingerprint:
-        raise Net2NetError(
-            f"{path} was made with other settings, data or library versions than those of now, and results "
-            f"must not mix; go back to those, or delete {path.parent} and begin anew"
-        )
-    if "model_sha256" in state:
-        found = hashlib.sha256(model.read_bytes()).hexdigest() if model.exists() else None
-        if found != state["model_sha256"]:
-            raise Net2NetError(
-                f"{model} is {'damaged' if found else 'missing'}: expected the teacher that {path.name} "
-                f"describes; delete the files {path.parent / f'seed{seed}-*'}, and their runs are done again"
-            )
-    return state
-
-
-def _write_results(study, out, seeds, states, source, command):
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    for state in states:
-        writer.writerows(state["rows"])
-    raw = text.getvalue().encode()
-    record = {
-        "study": study.name,
-        "definition": study.definition(),
-        "seeds": seeds,
-        "command": command,
-        "commit": sorted({state["commit"] for state in states}),
-        "date": max(state["date"] for state in states),
-        "versions": _versions(),
-        "machine": _machine(),
-        "data": {key: source[key] for key in ("source", "train", "test", "sha256")},
-        "csv_sha256": hashlib.sha256(raw).hexdigest(),
-    }
-    write_whole(out / f"{study.name}.csv", raw)
-    write_whole(out / f"{study.name}.json", (json.dumps(record, indent=2) + "\n").encode())
 
 
 def _versions():
@@ -607,6 +595,7 @@ def main(argv=None):
     run.add_argument("study")
     run.add_argument("--seeds", type=int, help="number of seeds")
     run.add_argument("--jobs", type=int, default=1, help="runs at a time, each on one thread")
+    run.add_argument("--scheduler", help="address of a Dask scheduler, whose workers do the runs")
     run.add_argument("--quick", action="store_true", help="a tiny form, kept apart from the recorded results")
     run.add_argument("--out", type=Path, help="folder to write to (default: results, or results/.quick)")
     given = parser.parse_args(argv)
@@ -626,7 +615,9 @@ def main(argv=None):
     words = f"python -m helpers.experiments run {study.name} --seeds {given.seeds or study.seeds}"
     words += (" --quick" if given.quick else "") + f" --jobs {given.jobs}"
     try:
-        failures = run_study(study, seeds=given.seeds, jobs=given.jobs, out=out, command=words)
+        failures = run_study(
+            study, seeds=given.seeds, jobs=given.jobs, scheduler=given.scheduler, out=out, command=words
+        )
     except Net2NetError as error:
         print(error, file=sys.stderr)
         return 1

@@ -1,18 +1,21 @@
 """The runner: every run done once and kept, same rows from the same seed, and clear words when it fails."""
 
 import csv
+import dataclasses
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from helpers import data, experiments
-from helpers.experiments import STUDIES, load_results, run_study, summarize
+from helpers.experiments import STUDIES, TUNING, load_results, run_study, summarize
 from helpers.weights import Net2NetError
 
 ROOT = Path(experiments.__file__).resolve().parent.parent
@@ -118,7 +121,8 @@ def test_record_says_what_made_it_and_names_no_machine(recorded, digits, here):
     assert record["seeds"] == [0]
     assert record["definition"] == json.loads(json.dumps(QUICK.definition()))
     assert set(record["versions"]) == {"python", "keras", "tensorflow", "numpy"}
-    assert {"cpu", "cores", "threads_per_run"} <= set(record["machine"])
+    (machine,) = record["machines"]
+    assert {"cpu", "cores", "threads_per_run"} <= set(machine)
     _, source = data.read_mnist()
     assert record["data"]["sha256"] == source["sha256"]
     for private in (str(recorded), str(digits), str(Path.home()), platform.node()):
@@ -128,25 +132,32 @@ def test_record_says_what_made_it_and_names_no_machine(recorded, digits, here):
 # ---------------------------------------------------------------- the runner's logic, without training
 
 
-class FakeModel:
-    def save(self, path):
-        Path(path).write_bytes(b"a teacher")
-
-
 @pytest.fixture
 def fake(here, monkeypatch):
     """Runs that cost nothing; the list says which were executed."""
     executed = []
 
-    def execute(study, arm, seed, teacher):
-        executed.append((arm, seed))
-        assert arm == "teacher" or teacher.read_bytes() == b"a teacher"
-        accuracy = round(0.5 + 0.1 * seed + 0.01 * len(arm), 6)
+    def execute(study, run, teacher, data):
+        executed.append(run[:2] if run.seed != TUNING else run)
+        assert teacher == (None if run.arm == "teacher" else b"a teacher")
+        accuracy = round(0.5 + 0.1 * (run.seed % 100) + 0.01 * len(run.arm) - abs(run.rate - 0.06), 6)
         measured = dict.fromkeys(("train_loss", "train_accuracy", "val_loss", "val_accuracy"), accuracy)
-        return [{"update": u, "examples": 32 * u, "seconds": 0.5 * u} | measured for u in (0, 4)], FakeModel()
+        rows = [{"update": u, "examples": 32 * u, "seconds": 0.5 * u} | measured for u in (0, 4)]
+        return [row | {"test_accuracy": None} for row in rows], b"a teacher"
 
     monkeypatch.setattr(experiments, "_execute", execute)
     return executed
+
+
+def failing_at(real, arm, seed, error):
+    """The fake runs, but one of them fails."""
+
+    def execute(study, run, teacher, data):
+        if run[:2] == (arm, seed):
+            raise error
+        return real(study, run, teacher, data)
+
+    return execute
 
 
 def seeds_in(out):
@@ -172,12 +183,7 @@ def test_more_seeds_later(fake, tmp_path):
 def test_interrupted_study_goes_on(fake, tmp_path, monkeypatch):
     real = experiments._execute
 
-    def interrupted(study, arm, seed, teacher):
-        if (arm, seed) == ("net2wider", 1):
-            raise KeyboardInterrupt
-        return real(study, arm, seed, teacher)
-
-    monkeypatch.setattr(experiments, "_execute", interrupted)
+    monkeypatch.setattr(experiments, "_execute", failing_at(real, "net2wider", 1, KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
         run_study(QUICK, seeds=2, out=tmp_path)
     assert seeds_in(tmp_path) == [0]  # whole seeds only
@@ -190,12 +196,7 @@ def test_interrupted_study_goes_on(fake, tmp_path, monkeypatch):
 def test_one_failed_run_leaves_the_others(fake, tmp_path, monkeypatch):
     real = experiments._execute
 
-    def failing(study, arm, seed, teacher):
-        if (arm, seed) == ("randompad", 0):
-            raise MemoryError("no memory left")
-        return real(study, arm, seed, teacher)
-
-    monkeypatch.setattr(experiments, "_execute", failing)
+    monkeypatch.setattr(experiments, "_execute", failing_at(real, "randompad", 0, MemoryError("no memory left")))
     assert run_study(QUICK, seeds=2, out=tmp_path) == ["randompad, seed 0: MemoryError: no memory left"]
     assert seeds_in(tmp_path) == [1]
     monkeypatch.setattr(experiments, "_execute", real)
@@ -211,15 +212,17 @@ def test_full_disk_is_reported_and_nothing_half_written_is_kept(fake, tmp_path, 
     monkeypatch.setattr(experiments, "write_whole", full)
     failures = run_study(QUICK, out=tmp_path)
     assert len(failures) == 9
-    assert all("No space left on device" in failure for failure in failures)
+    assert "No space left on device" in failures[0]
+    assert all("its teacher is missing" in failure for failure in failures[1:])
     assert not list(tmp_path.glob("*.csv"))
 
 
 @pytest.mark.parametrize(
-    "damage", [lambda raw: raw[: len(raw) // 2], lambda raw: raw.replace(b"0.6", b"0.9"), lambda raw: b"[]"]
+    "damage", [lambda raw: raw[: len(raw) // 2], lambda raw: raw.replace(b"0.5", b"0.9"), lambda raw: b"[]"]
 )
 def test_damaged_state_is_detected(fake, tmp_path, damage):
     run_study(QUICK, out=tmp_path)
+    (tmp_path / "mnist_article.csv").unlink()  # where whole seeds stand, their runs are not looked at again
     path = tmp_path / ".runs" / "mnist_article" / "seed0-randominit.json"
     path.write_bytes(damage(path.read_bytes()))
     fake.clear()
@@ -236,20 +239,80 @@ def test_damaged_state_is_detected(fake, tmp_path, damage):
 )
 def test_damaged_teacher_is_detected(fake, tmp_path, damage, word):
     run_study(QUICK, out=tmp_path)
+    (tmp_path / "mnist_article.csv").unlink()
     damage(tmp_path / ".runs" / "mnist_article" / "seed0-teacher.keras")
     with pytest.raises(Net2NetError, match=rf"seed0-teacher\.keras is {word}.*seed0-\*"):
         run_study(QUICK, out=tmp_path)
 
 
 def test_other_settings_do_not_mix(fake, tmp_path):
-    import dataclasses
-
     run_study(QUICK, out=tmp_path)
     with pytest.raises(Net2NetError, match="other settings, data or library versions"):
-        run_study(dataclasses.replace(QUICK, learning_rate=0.1), out=tmp_path)
+        run_study(dataclasses.replace(QUICK, rates=(0.1,)), out=tmp_path)
     reworded = dataclasses.replace(QUICK, question="Put in other words?")
     assert run_study(reworded, out=tmp_path) == []
     assert len(fake) == 9
+
+
+# ---------------------------------------------------------------- choosing rates, and adding seeds
+
+CHOOSING = dataclasses.replace(QUICK, rates=(0.02, 0.06, 0.2), schedules=("constant", "cosine"))
+
+
+def test_every_arm_chooses_before_its_seeds_and_its_choice_is_recorded(fake, tmp_path):
+    assert run_study(CHOOSING, out=tmp_path) == []
+    assert [run.arm for run in fake[:6]] == ["teacher"] * 6
+    assert {run[1:] for run in fake[:6]} == {(TUNING, *setting) for setting in CHOOSING.settings}
+    assert fake[6] == ("teacher", 0)
+    assert [run.seed for run in fake[7:55]] == [TUNING] * 48
+    assert fake[55:] == [(arm, 0) for arm in QUICK.arms]
+    record = json.loads((tmp_path / "mnist_article.json").read_text())
+    assert set(record["chosen"]) == set(record["tried"]) == {"teacher", *QUICK.arms}
+    for arm, tried in record["tried"].items():
+        assert record["chosen"][arm] == {
+            "lr": 0.06,
+            "schedule": "constant",
+        }  # the first of the best
+        assert len(tried) == 6
+    rows = rows_of(tmp_path / "mnist_article.csv")
+    assert {row["lr"] for row in rows} == {"0.06"}
+    assert {row["seed"] for row in rows} == {"0"}
+
+
+def test_what_was_recorded_is_state_enough_to_add_seeds(fake, tmp_path):
+    """The folder with single runs is lost, as it is with the machine; the CSV is not."""
+    run_study(CHOOSING, seeds=2, out=tmp_path)
+    before = rows_of(tmp_path / "mnist_article.csv")
+    shutil.rmtree(tmp_path / ".runs")
+    fake.clear()
+    assert run_study(CHOOSING, seeds=3, out=tmp_path) == []
+    assert fake == [(arm, 2) for arm in ("teacher", *QUICK.arms)]  # nothing is chosen again
+    after = rows_of(tmp_path / "mnist_article.csv")
+    assert after[: len(before)] == before
+    assert seeds_in(tmp_path) == [0, 1, 2]
+    assert load_results("mnist_article", tmp_path).attrs["seeds"] == [0, 1, 2]
+
+
+def test_recorded_results_of_other_settings_are_not_overwritten(fake, tmp_path):
+    run_study(QUICK, out=tmp_path)
+    shutil.rmtree(tmp_path / ".runs")
+    before = (tmp_path / "mnist_article.csv").read_bytes()
+    with pytest.raises(Net2NetError, match=r"mnist_article\.csv was recorded with other settings.*move it"):
+        run_study(CHOOSING, out=tmp_path)
+    assert (tmp_path / "mnist_article.csv").read_bytes() == before
+
+
+def test_an_arm_that_could_not_choose_is_left_out(fake, tmp_path, monkeypatch):
+    real = experiments._execute
+    monkeypatch.setattr(experiments, "_execute", failing_at(real, "randompad", TUNING, MemoryError("no memory left")))
+    failures = run_study(CHOOSING, out=tmp_path)
+    assert len(failures) == 7
+    assert "randompad, trying 0.02 constant: MemoryError: no memory left" in failures
+    assert "randompad, seed 0: no setting was chosen; see its trials' own failures" in failures
+    assert not (tmp_path / "mnist_article.csv").exists()
+    monkeypatch.setattr(experiments, "_execute", real)
+    assert run_study(CHOOSING, out=tmp_path) == []
+    assert len(fake) == len(set(fake)) == 9 * 7
 
 
 def test_too_few_images_are_refused(here, tmp_path):
@@ -297,6 +360,7 @@ def test_train_measures_at_marks_and_ends_of_epochs():
 def test_train_sees_every_image_once_an_epoch():
     class Recorder:
         seen = ()
+        optimizer = types.SimpleNamespace(learning_rate=0.1)
 
         def train_on_batch(self, x, y):
             np.testing.assert_array_equal(x, y)
@@ -365,6 +429,12 @@ def test_recorded_results_fit_their_study(name):
     assert list(frame.columns) == experiments.COLUMNS
     assert set(frame["seed"]) == set(frame.attrs["seeds"]) != set()
     marks = set(study.marks)
+    assert frame.attrs["chosen"].keys() == {"teacher", *study.arms}
+    for arm, choice in frame.attrs["chosen"].items():
+        tried = frame.attrs["tried"].get(arm, [choice | {"val_accuracy": 1}])
+        assert [(one["lr"], one["schedule"]) for one in tried] == study.settings
+        assert max(tried, key=lambda one: one["val_accuracy"]).items() >= choice.items()
+        assert set(frame["lr"][frame["arm"] == arm]) == {choice["lr"]}
     per_epoch = -(-study.images // study.batch_size)
     for (arm, _), run in frame.groupby(["arm", "seed"]):
         epochs = study.teacher_epochs if arm == "teacher" else study.epochs
@@ -394,13 +464,14 @@ def test_nonsense_numbers(capsys, words):
 
 
 def test_failures_show_in_the_exit_code(fake, tmp_path, monkeypatch, capsys):
-    def failing(study, arm, seed, teacher):
+    def failing(*args):
         raise RuntimeError("broken")
 
     monkeypatch.setattr(experiments, "_execute", failing)
     assert experiments.main(["run", "mnist_article", "--quick", "--out", str(tmp_path)]) == 1
     words = capsys.readouterr().err
-    assert "failed: net2wider, seed 0: RuntimeError: broken" in words
+    assert "failed: teacher, seed 0: RuntimeError: broken" in words
+    assert "failed: net2wider, seed 0: its teacher is missing" in words
     monkeypatch.setenv("NET2NET_MNIST", str(tmp_path / "none.npz"))
     assert experiments.main(["run", "mnist_article", "--quick", "--out", str(tmp_path)]) == 1
     assert "none.npz" in capsys.readouterr().err
