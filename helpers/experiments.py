@@ -208,6 +208,13 @@ def _workers(jobs, scheduler):
         client = Client(scheduler, timeout=10)
     except (OSError, ValueError) as error:
         raise Net2NetError(f"scheduler: nothing answers at {scheduler!r}: {error}; start `dask scheduler`") from error
+    threads = client.nthreads()
+    if shared := [worker for worker, n in threads.items() if n > 1]:
+        client.close()
+        raise Net2NetError(
+            f"scheduler: worker {shared[0]} has {threads[shared[0]]} threads, but runs in one process would share its "
+            "random numbers; start workers with `dask worker --nthreads 1`"
+        )
     with client, parallel_config(backend="dask", wait_for_workers_timeout=60):
         yield Parallel(return_as="generator_unordered")
 

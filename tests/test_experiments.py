@@ -6,8 +6,11 @@ import json
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
+import threading
+import time
 import types
 from pathlib import Path
 
@@ -21,6 +24,7 @@ from helpers.weights import Net2NetError
 ROOT = Path(experiments.__file__).resolve().parent.parent
 ARTICLE = STUDIES["mnist_article"]
 QUICK = ARTICLE.quick()
+EXACT = {"teacher_continued", "net2wider", "net2wider_random", "zeropad", "net2deeper"}
 
 
 @pytest.fixture(scope="module")
@@ -82,14 +86,30 @@ def test_every_arm_is_measured_from_before_training_to_the_end(recorded):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in STUDIES if name != "mnist_article"])
+def test_every_study_has_a_quick_form_in_which_exact_students_start_as_their_teacher(name, digits, tmp_path):
+    run = command("run", name, "--quick", "--jobs", 2, "--out", tmp_path, digits=digits)
+    assert run.returncode == 0, run.stderr
+    frame, study = load_results(name, tmp_path), STUDIES[name]
+    assert set(frame["arm"]) == {"teacher", *study.arms}
+    last = frame[frame["arm"] == "teacher"].iloc[-1]
+    start = frame[frame["update"] == 0].set_index("arm")["val_loss"]
+    exact = [arm for arm in study.arms if arm.split()[0] in EXACT]
+    assert len(exact) > 2
+    assert start[exact].tolist() == pytest.approx([last["val_loss"]] * len(exact), abs=2e-6)
+    others = [arm for arm in study.arms if arm not in exact and "noise" not in arm]
+    assert (abs(start[others] - last["val_loss"]) > 1e-5).all()
+
+
+@pytest.mark.slow
 def test_students_start_where_the_teacher_ended(recorded):
     frame = load_results("mnist_article", recorded).set_index(["arm", "update"])
     teacher = frame.loc[("teacher", 4)]
-    for arm in ("teacher_continued", "net2deeper", "net2wider", "net2wider_random"):
+    for arm in EXACT & set(ARTICLE.arms):
         start = frame.loc[(arm, 0)]
         assert start["val_accuracy"] == teacher["val_accuracy"]
         assert start["val_loss"] == pytest.approx(teacher["val_loss"], abs=2e-6)
-    for arm in ("randominit", "randompad", "scratch_deeper", "scratch_wider"):
+    for arm in set(ARTICLE.arms) - EXACT:
         assert frame.loc[(arm, 0), "val_loss"] != pytest.approx(teacher["val_loss"], abs=1e-4)
 
 
@@ -318,6 +338,66 @@ def test_an_arm_that_could_not_choose_is_left_out(fake, tmp_path, monkeypatch):
 def test_too_few_images_are_refused(here, tmp_path):
     with pytest.raises(Net2NetError, match=r"at least 60,000 train images, got 200 .*NET2NET_MNIST.*--quick"):
         run_study(ARTICLE, out=tmp_path)
+
+
+# ---------------------------------------------------------------- many machines
+
+
+@pytest.fixture
+def cluster(here):
+    """Two workers of Dask, as on two machines: processes that share nothing but the address of their scheduler."""
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+        yield cluster
+
+
+@pytest.mark.slow
+def test_a_cluster_that_loses_a_worker_does_every_run(cluster, tmp_path):
+    """As soon as the first student is done, one of the two workers is killed in the middle of its run."""
+    from distributed import Client
+
+    folder, done = tmp_path / ".runs" / "mnist_article", threading.Event()
+
+    def kill():
+        while not done.is_set():
+            if len(list(folder.glob("*.json"))) >= 3:  # the teacher and two students
+                with Client(cluster.scheduler_address) as client:
+                    busy = next(worker for worker, tasks in client.processing().items() if tasks)
+                    killed.append(client.run(os.getpid, workers=[busy])[busy])
+                os.kill(killed[0], signal.SIGKILL)
+                return
+            time.sleep(0.05)
+
+    killed, killer = [], threading.Thread(target=kill)
+    killer.start()
+    try:
+        failures = run_study(QUICK, scheduler=cluster.scheduler_address, out=tmp_path)
+    finally:
+        done.set()
+        killer.join()
+    assert killed
+    assert failures == []
+    assert set(load_results("mnist_article", tmp_path)["arm"]) == {"teacher", *QUICK.arms}
+
+
+def test_workers_that_would_do_two_runs_at_once_are_refused(here, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None) as two,
+        pytest.raises(Net2NetError, match="scheduler: worker .* has 2 threads.*--nthreads 1"),
+    ):
+        run_study(QUICK, scheduler=two.scheduler_address, out=tmp_path)
+
+
+def test_a_scheduler_that_is_not_there(here, tmp_path, monkeypatch):
+    pytest.importorskip("distributed")
+    with pytest.raises(
+        Net2NetError, match=r"scheduler: nothing answers at 'tcp://127\.0\.0\.1:9'.*start `dask scheduler`"
+    ):
+        run_study(QUICK, scheduler="tcp://127.0.0.1:9", out=tmp_path)
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(Net2NetError, match="scheduler: Dask is not installed; `pip install distributed`"):
+        run_study(QUICK, scheduler="tcp://127.0.0.1:9", out=tmp_path)
 
 
 # ---------------------------------------------------------------- training and measuring

@@ -1,0 +1,176 @@
+"""Measures of recorded studies: where arms end, when they get there, at what cost, and how sure that is.
+
+All take the frame that `helpers.experiments.load_results` gives; its ``attrs`` hold the study's definition, which says
+which arm is the network from scratch that another is measured against. Tables have a row for each seed and a column
+for each arm.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from helpers.weights import check_choice
+
+__all__ = ["Interval", "Paired", "cost", "ends", "interval", "paired", "reach"]
+
+RESAMPLES = 9999
+NEVER = 1e150  # stands for infinity where arithmetic is done
+
+
+class Interval(NamedTuple):
+    """A median, and the limits of its 95 % bootstrap interval; NaN for one value alone."""
+
+    median: float
+    low: float
+    high: float
+
+
+class Paired(NamedTuple):
+    """What pairs of values differ by: median with interval, the p-value of Wilcoxon's test, and how many pairs."""
+
+    median: float
+    low: float
+    high: float
+    p: float
+    pairs: int
+
+
+def ends(frame, value="test_accuracy"):
+    """Where each run ends.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+    value : str
+        A measured column.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The column's value after the last update.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"arm": "a", "seed": [0, 0, 1, 1], "update": [0, 9, 0, 9], "val_loss": [2, 1, 3, 2]})
+    >>> ends(frame, "val_loss")["a"].tolist()
+    [1, 2]
+    """
+    last = frame.loc[frame.groupby(["arm", "seed"])["update"].idxmax()]
+    table = last.pivot(index="seed", columns="arm", values=value)
+    return table[frame["arm"].unique()]
+
+
+def cost(frame):
+    """The processor seconds of each row's run, with those of its teacher's training.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        With ``attrs["definition"]["scratch"]``, as recorded.
+
+    Returns
+    -------
+    pandas.Series
+        In the frame's order. A network from scratch has no teacher, and the teacher is its own.
+    """
+    teachers = ends(frame, "seconds")["teacher"]
+    alone = {"teacher", *frame.attrs["definition"]["scratch"].values()}
+    return frame["seconds"] + np.where(frame["arm"].isin(alone), 0.0, frame["seed"].map(teachers))
+
+
+def reach(frame, goal="scratch", by="update", value="val_accuracy"):
+    """When each run first reaches what another one ends with, at the measurements that were made.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+    goal : {"scratch", "teacher"}
+        The network from scratch of the same size, or the teacher; each of the same seed.
+    by : {"update", "examples", "seconds", "cost"}
+        What is counted; "cost" is `cost`.
+    value : str
+        The column in which the goal is to be reached.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Infinity for a run that does not reach it. Arms without such a goal are left out.
+    """
+    check_choice("goal", goal, ("scratch", "teacher"))
+    check_choice("by", by, ("update", "examples", "seconds", "cost"))
+    last = ends(frame, value)
+    goals = frame.attrs["definition"]["scratch"]
+    if goal == "teacher":
+        goals = dict.fromkeys((arm for arm in last if arm != "teacher"), "teacher")
+    counted = frame.assign(cost=cost(frame)) if by == "cost" else frame
+    table = {}
+    for arm, other in goals.items():
+        rows = counted[counted["arm"] == arm]
+        there = rows[rows[value] >= rows["seed"].map(last[other])]
+        table[arm] = there.groupby("seed")[by].min().astype("float64").reindex(last.index, fill_value=np.inf)
+    return pd.DataFrame(table)
+
+
+def interval(values, seed=0):
+    """Median and 95 % bootstrap interval (percentiles of 9,999 resamples).
+
+    Parameters
+    ----------
+    values : array_like, shape (n,)
+        One for each seed; infinity is greater than any.
+    seed : int
+        Of the resamples.
+
+    Returns
+    -------
+    Interval
+
+    Examples
+    --------
+    >>> interval([1.0, 2.0, 3.0, 4.0, np.inf])
+    Interval(median=3.0, low=1.0, high=inf)
+
+    References
+    ----------
+    Efron and Tibshirani 1993, chapter 13.
+    """
+    values = np.asarray(values, dtype="float64")
+    if len(values) < 2:
+        return Interval(float(np.median(values)), np.nan, np.nan)
+    finite = np.where(np.isinf(values), NEVER, values)
+    found = stats.bootstrap(
+        (finite,), np.median, n_resamples=RESAMPLES, method="percentile", rng=np.random.default_rng(seed)
+    )
+    numbers = (np.median(finite), *found.confidence_interval)
+    return Interval(*(float("inf") if number > NEVER / 1e9 else float(number) for number in numbers))
+
+
+def paired(values, others, seed=0):
+    """Compare two arms seed by seed.
+
+    Parameters
+    ----------
+    values, others : array_like, shape (n,)
+        Of the same seeds in the same order; finite.
+    seed : int
+        Of the resamples.
+
+    Returns
+    -------
+    Paired
+        Of ``values - others``; Wilcoxon's signed-rank test has two sides. NaN for its p-value if all pairs are equal.
+
+    Examples
+    --------
+    >>> paired([3.0, 4.0, 5.5, 6.0, 7.0], [2.0, 2.0, 2.5, 2.0, 2.0])[::3]
+    (3.0, 0.0625)
+
+    References
+    ----------
+    Wilcoxon 1945.
+    """
+    differences = np.asarray(values, dtype="float64") - np.asarray(others, dtype="float64")
+    p = stats.wilcoxon(differences).pvalue if differences.any() else np.nan
+    return Paired(*interval(differences, seed), float(p), len(differences))
