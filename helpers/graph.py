@@ -11,8 +11,10 @@ section 2.3); this is one.
 
 import copy
 import difflib
+import functools
 import inspect
 import math
+import operator
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -195,8 +197,12 @@ class Graph:
         self.calls = Counter()
         self.names = set()
         self.makers = {}  # id of a tensor -> the layer that makes it
+        self.past = {}  # id of a tensor -> what it may be the same tensor as, and the calls before it, a bit for each
+        self.masked = set()  # what carries a mask
+        self.seen = []  # of each call: layer, calls before it, what its inputs may be, whether it is told the mask
         inputs = []
         for x in model.inputs:
+            self.past[id(x)] = id(x), 0
             row = Call.open(self, x.shape[-1] if len(x.shape) > 1 else None)
             self.pins.append((row, f"it is the model's input {x.name!r}", True))
             inputs.append(row)
@@ -244,7 +250,9 @@ class Graph:
             entered = {id(x) for x in inputs}
             masks = [x for x in node.input_tensors if id(x) not in entered]
             self.pins += [(rows[id(x)], f"it enters model {layer.name!r} as a mask", False) for x in masks]
+            self.past |= {id(x): self.past[id(outer)] for x, outer in zip(layer.inputs, inputs, strict=True)}
             outs = self._walk(layer, [rows[id(x)] for x in inputs])
+            self.past |= {id(x): self.past[id(inner)] for x, inner in zip(node.outputs, layer.outputs, strict=True)}
             plan = rules.Plan(outs)
             makers = [self.makers.get(id(x)) for x in layer.outputs]
         else:
@@ -255,6 +263,7 @@ class Graph:
                 name, row = call.given[i]
                 call.pin(row, f"it enters layer {layer.name!r} as {name!r}, which its rule does not follow")
             makers = [layer] * len(node.outputs)
+            self._remember(layer, node)
             for x in call.tensors:
                 self.readers.setdefault(self.makers.get(id(x)), []).append(layer)
         self.makers.update((id(x), maker) for x, maker in zip(node.outputs, makers, strict=True))
@@ -263,6 +272,32 @@ class Graph:
         self.outs.setdefault(layer, outs[0])
         self.tensors.setdefault(layer, node.outputs[0])
         return outs
+
+    def _remember(self, layer, node):
+        """Note which calls come before this one, and which tensors it may read or hand on."""
+        pasts = [self.past[id(x)] for x in node.input_tensors]
+        self.masked |= {self.past[id(x)][0] for x in node.input_tensors if getattr(x, "_keras_mask", None) is not None}
+        before = functools.reduce(operator.or_, (calls for _, calls in pasts), 0)
+        told = "mask" in node.arguments.kwargs
+        self.seen.append((layer, before, {same for same, _ in pasts}, told))
+        hands_on = len(pasts) == 1 and not getattr(layer, "weights", None)  # Dropout returns the very tensor it gets
+        for x in node.outputs:
+            self.past[id(x)] = pasts[0][0] if hands_on else id(x), before | 1 << len(self.seen) - 1
+
+    def loose_mask(self):
+        """An attention layer and another whose mask depends on which of the two runs first; None if there is none.
+
+        MultiHeadAttention takes the mask off the tensors that it reads, so what reads them later finds none. Where
+        neither of two calls needs the other, Keras orders them by their distance from the output.
+        """
+        for i, (attention, before, read, _) in enumerate(self.seen):
+            if not isinstance(attention, keras.layers.MultiHeadAttention):
+                continue
+            for j, (layer, others, also, told) in enumerate(self.seen):
+                ordered = i == j or before >> j & 1 or others >> i & 1
+                if read & also & self.masked and not ordered and not told:
+                    return attention, layer
+        return None
 
     def _tie_calls(self, layer, first, again):
         # Shared weights and settings: both calls must want the same of them.

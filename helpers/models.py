@@ -179,7 +179,8 @@ def net2deeper_net(
     ------
     Net2NetError
         If a layer is unknown, is no Dense or convolution, or is the output; if its activation f is not idempotent, that
-        is f(f(v)) differs from f(v) for some v; or if `batch_norm` has no `x`.
+        is f(f(v)) differs from f(v) for some v; if `batch_norm` has no `x`; or if the order in which Keras runs the
+        model's layers decides which of them see a mask.
 
     Examples
     --------
@@ -200,6 +201,12 @@ def net2deeper_net(
             "x: batch_norm=True needs inputs of the teacher, to measure the statistics that the new layers will meet"
         )
     graph = g.read(teacher)
+    if loose := graph.loose_mask():
+        attention, other = (layer.name for layer in loose)
+        raise Net2NetError(
+            f"layer {attention!r} takes the mask off a tensor that layer {other!r} reads too, and which of them Keras "
+            "runs first may change with a new layer; give attention its mask as attention_mask, or do without masks"
+        )
     blocks = _blocks(graph, after, activation == "same")
     taken = set(graph.names)
     rng = np.random.default_rng(seed)

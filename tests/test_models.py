@@ -228,6 +228,59 @@ def test_zeropad_beside_statistics_over_channels_is_refused():
     assert relative_gap(teacher, net2wider_net(teacher, {"behind": 9}, init="zeropad", seed=0)) < EXACT["float32"]
 
 
+def masked(branches):
+    """Attention over words of which 0 is none; `branches` builds what else reads them."""
+    words = keras.Input((6,), dtype="int32")
+    x = kl.Embedding(7, 4, mask_zero=True)(words)
+    h = branches(x)
+    return randomize(keras.Model(words, kl.Dense(2)(kl.Dense(5, "relu", name="hidden")(kl.Flatten()(h)))))
+
+
+def race(x):
+    once = kl.MultiHeadAttention(1, 2, name="first")(x, x)
+    y = kl.Dropout(0.1)(x)  # hands on the very tensor, from which the first attention takes the mask, or has taken it
+    again = kl.MultiHeadAttention(1, 2, name="second")(y, kl.Dense(4, name="values")(y))
+    return kl.Concatenate()([once, again])
+
+
+def encoder(x):
+    x = kl.Add()([x, kl.MultiHeadAttention(1, 2)(x, x)])
+    return kl.Add()([x, kl.Dense(4)(kl.Dense(8, "relu")(x))])
+
+
+def beside_a_layer_that_is_told(x):
+    return kl.Concatenate()([kl.MultiHeadAttention(1, 2)(x, x), kl.LSTM(3, return_sequences=True)(x)])
+
+
+def test_attention_that_takes_masks_from_others_is_widened_but_not_deepened():
+    with dtype("float64"):
+        for wrapped in (False, True):
+            teacher = masked(nested(race) if wrapped else race)
+            with pytest.raises(
+                Net2NetError, match="layer 'first' takes the mask off a tensor that layer '.*' reads too"
+            ):
+                net2deeper_net(teacher, after="hidden")
+            assert relative_gap(teacher, net2wider_net(teacher, {"hidden": 9}, seed=0)) < EXACT["float64"]
+
+
+@pytest.mark.parametrize("branches", [encoder, beside_a_layer_that_is_told])
+def test_attention_whose_masks_have_one_order_only_is_deepened(branches):
+    with dtype("float64"):
+        teacher = masked(branches)
+        assert relative_gap(teacher, net2deeper_net(teacher)) < EXACT["float64"]
+
+
+def nested(branches):
+    """The same inside a model of its own."""
+
+    def call(x):
+        inside = keras.Input(x.shape[1:])
+        inside._keras_mask = x._keras_mask
+        return keras.Model(inside, branches(inside))(x)
+
+    return call
+
+
 def test_noise_touches_copies_only():
     teacher = small()
     quiet, noisy = (net2wider_net(teacher, 2, noise=noise, seed=0) for noise in (0, 0.01))
