@@ -49,7 +49,8 @@ COLUMNS = [
     *("study", "arm", "seed", "lr", "update", "examples", "seconds"),
     *("train_loss", "train_accuracy", "val_loss", "val_accuracy", "test_accuracy"),
 ]
-TUNING = 1_000_000  # the seed that only chooses learning rates and schedules
+# Seeds that only choose learning rates and schedules. With one alone, an arm chose a rate at which other seeds diverge.
+TUNING = range(1_000_000, 1_000_003)
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -143,14 +144,12 @@ class Run(NamedTuple):
     schedule: str
 
     def __str__(self):
-        return f"{self.arm}, " + (
-            f"trying {self.rate:g} {self.schedule}" if self.seed == TUNING else f"seed {self.seed}"
-        )
+        trying = f"trying {self.rate:g} {self.schedule}, " if self.seed in TUNING else ""
+        return f"{self.arm}, {trying}seed {self.seed}"
 
     def file(self):
         """The name of its state, without a suffix."""
-        words = (f"seed{self.seed}",) if self.seed != TUNING else ("try", f"{self.rate:g}", self.schedule)
-        return "-".join((*words, self.arm.replace(" ", "_")))
+        return f"seed{self.seed}-{self.rate}-{self.schedule}-{self.arm.replace(' ', '_')}"
 
 
 def run_study(study, *, seeds=None, jobs=1, scheduler=None, out, command=""):
@@ -240,14 +239,12 @@ class _Recorder:
 
         whole = self.recorded.get("seeds", [])
         seeds = [seed for seed in self.seeds if seed not in whole]
-        tries = 0 if len(self.study.settings) == 1 or self.chosen else len(self.study.settings)
-        with tqdm(total=len(self.arms) * (tries + len(seeds)), desc=self.study.name, unit="run") as bar:
+        tries = [] if len(self.study.settings) == 1 or self.chosen else self.study.settings
+        total = len(self.arms) * (len(tries) * len(TUNING) + len(seeds))
+        with tqdm(total=total, desc=self.study.name, unit="run") as bar:
             # The teachers come first, since the arms begin with them.
             for arms in (("teacher",), tuple(self.study.arms)):
-                if tries:
-                    self._do(
-                        [Run(arm, TUNING, *setting) for arm in arms for setting in self.study.settings], parallel, bar
-                    )
+                self._do([Run(arm, seed, *each) for arm in arms for each in tries for seed in TUNING], parallel, bar)
                 for arm in arms:
                     self._choose(arm)
                 self._do([Run(arm, seed, *self._setting(arm)) for seed in seeds for arm in arms], parallel, bar)
@@ -286,16 +283,18 @@ class _Recorder:
             bar.update()
 
     def _choose(self, arm):
-        """The learning rate and schedule that end with the highest val_accuracy."""
+        """The learning rate and schedule that end with the highest mean val_accuracy."""
         if len(self.study.settings) == 1:
             self.chosen[arm] = self.study.settings[0]
-        tried = {run: s["rows"][-1]["val_accuracy"] for run, s in self.done.items() if run[:2] == (arm, TUNING)}
-        if arm not in self.chosen and len(tried) == len(self.study.settings):
-            best = max(tried, key=tried.get)
-            self.chosen[arm] = best.rate, best.schedule
-            self.tried[arm] = [
-                {"lr": run.rate, "schedule": run.schedule, "val_accuracy": value} for run, value in tried.items()
-            ]
+        runs = [[Run(arm, seed, *setting) for seed in TUNING] for setting in self.study.settings]
+        if arm in self.chosen or not all(run in self.done for each in runs for run in each):
+            return
+        accuracies = [[self.done[run]["rows"][-1]["val_accuracy"] for run in each] for each in runs]
+        self.chosen[arm] = self.study.settings[int(np.argmax(np.mean(accuracies, axis=1)))]
+        self.tried[arm] = [
+            {"lr": rate, "schedule": schedule, "val_accuracy": values}
+            for (rate, schedule), values in zip(self.study.settings, accuracies, strict=True)
+        ]
 
     def _setting(self, arm):
         return self.chosen.get(arm, (None, None))
@@ -446,12 +445,12 @@ def _execute(study, run, teacher, data):
         batch_size=study.batch_size,
         seed=(run.seed, 0 if run.arm == "teacher" else 1),
         schedule=run.schedule,
-        marks=study.marks,
+        marks=() if run.seed in TUNING else study.marks,
         measured=study.measured,
         label=str(run) if sys.stderr.isatty() else None,
     )
     rows = [row | {"test_accuracy": None} for row in rows]
-    if run.seed != TUNING:  # what chooses does not look at the test images
+    if run.seed not in TUNING:  # what chooses does not look at the test images
         result = model.evaluate(*test, batch_size=500, verbose=0, return_dict=True)
         rows[-1]["test_accuracy"] = round(result["accuracy"], 6)
     return rows, _packed(model) if run.arm == "teacher" else None

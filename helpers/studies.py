@@ -310,9 +310,9 @@ SMALL = {
     "measure": "test_accuracy at the end of the equal budget; updates, seconds and seconds with the teacher's until "
     "val_accuracy first reaches what the network from scratch of the same size and seed ends with",
     "validation": "val_* is measured on the last 10,000 training images, which are not trained on; they choose each "
-    "arm's learning rate and schedule, on a seed that is not recorded. train_* is measured on the first 2,000 "
-    "training images. The 10,000 test images are used once, after the last update. seconds are processor time on one "
-    "thread, spent in training.",
+    "arm's learning rate and schedule, by the mean of three seeds that are not recorded. train_* is measured on the "
+    "first 2,000 training images. The 10,000 test images are used once, after the last update. seconds are processor "
+    "time on one thread, spent in training.",
     "seeds": 10,
     "rates": (0.01, 0.03, 0.1),
     "schedules": ("constant", "cosine"),
