@@ -239,12 +239,12 @@ class _Recorder:
 
         whole = self.recorded.get("seeds", [])
         seeds = [seed for seed in self.seeds if seed not in whole]
-        tries = [] if len(self.study.settings) == 1 or self.chosen else self.study.settings
-        total = len(self.arms) * (len(tries) * len(TUNING) + len(seeds))
+        trials = {arm: self._trials(arm) for arm in self.arms}
+        total = sum(len(runs) + len(seeds) for runs in trials.values())
         with tqdm(total=total, desc=self.study.name, unit="run") as bar:
             # The teachers come first, since the arms begin with them.
             for arms in (("teacher",), tuple(self.study.arms)):
-                self._do([Run(arm, seed, *each) for arm in arms for each in tries for seed in TUNING], parallel, bar)
+                self._do([run for arm in arms for run in trials[arm]], parallel, bar)
                 for arm in arms:
                     self._choose(arm)
                 self._do([Run(arm, seed, *self._setting(arm)) for seed in seeds for arm in arms], parallel, bar)
@@ -283,18 +283,27 @@ class _Recorder:
             bar.update()
 
     def _choose(self, arm):
-        """The learning rate and schedule that end with the highest mean val_accuracy."""
-        if len(self.study.settings) == 1:
-            self.chosen[arm] = self.study.settings[0]
-        runs = [[Run(arm, seed, *setting) for seed in TUNING] for setting in self.study.settings]
-        if arm in self.chosen or not all(run in self.done for each in runs for run in each):
+        """Take the learning rate and schedule that end with the highest mean val_accuracy."""
+        settings, trials = self.study.settings(arm), self._trials(arm)
+        if len(settings) == 1:
+            self.chosen[arm] = settings[0]
+        if not trials or not all(run in self.done for run in trials):
             return
-        accuracies = [[self.done[run]["rows"][-1]["val_accuracy"] for run in each] for each in runs]
-        self.chosen[arm] = self.study.settings[int(np.argmax(np.mean(accuracies, axis=1)))]
+        accuracies = np.reshape([self.done[run]["rows"][-1]["val_accuracy"] for run in trials], (-1, len(TUNING)))
+        self.chosen[arm] = settings[int(np.argmax(accuracies.mean(axis=1)))]
         self.tried[arm] = [
-            {"lr": rate, "schedule": schedule, "val_accuracy": values}
-            for (rate, schedule), values in zip(self.study.settings, accuracies, strict=True)
+            {"lr": rate, "schedule": schedule, "val_accuracy": values.tolist()}
+            for (rate, schedule), values in zip(settings, accuracies, strict=True)
         ]
+
+    def _trials(self, arm):
+        """The runs by which an arm chooses, none if it has no choice or has chosen."""
+        settings = self.study.settings(arm)
+        return (
+            []
+            if len(settings) == 1 or arm in self.chosen
+            else [Run(arm, s, *each) for each in settings for s in TUNING]
+        )
 
     def _setting(self, arm):
         return self.chosen.get(arm, (None, None))

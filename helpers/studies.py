@@ -135,6 +135,7 @@ class Arm(NamedTuple):
     words: str
     begin: Callable  # (trained teacher, seed) -> compiled model
     scratch: str = ""  # the arm of the same size that starts from random weights, if that is another one
+    rate: float | None = None  # a learning rate that is not chosen
 
 
 @dataclasses.dataclass(frozen=True)
@@ -159,10 +160,10 @@ class Study:
     measured: int
     marks: tuple
 
-    @property
-    def settings(self):
-        """The learning rates and schedules to choose from."""
-        return [(rate, schedule) for schedule in self.schedules for rate in self.rates]
+    def settings(self, arm):
+        """The learning rates and schedules that an arm chooses from."""
+        given = self.arms[arm].rate if arm != "teacher" else None
+        return [(rate, schedule) for schedule in self.schedules for rate in ([given] if given else self.rates)]
 
     def numbers(self):
         """What a finished run depends on, arm and seed aside."""
@@ -171,10 +172,12 @@ class Study:
 
     def definition(self):
         """All of it, in words and numbers."""
+        given = {name: arm.rate for name, arm in self.arms.items() if arm.rate}
         return {
             **{key: getattr(self, key) for key in ("name", "question", "measure", "validation")},
             "arms": {name: arm.words for name, arm in self.arms.items()},
             "scratch": {name: arm.scratch for name, arm in self.arms.items() if arm.scratch},
+            **({"given": given} if given else {}),
             **self.numbers(),
         }
 
@@ -344,4 +347,27 @@ MNIST_DEEPER = Study(
     **SMALL,
 )
 
-STUDIES = {study.name: study for study in (MNIST_ARTICLE, MNIST_WIDER, MNIST_DEEPER)}
+LEARNING_RATE = Study(
+    name="learning_rate",
+    question="The paper trains students at a tenth of the teacher's learning rate. Over three decades of rates, at "
+    "which does a student of twice the width go on best?",
+    teacher=small_cnn,
+    arms={
+        f"rate {rate:g}": Arm(
+            f"channels (4, 8, 16): copies with random shares, trained at {rate:g}", _wider(2, split="random"), rate=rate
+        )
+        for rate in (0.1, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001)
+    },
+    **SMALL
+    | {
+        "measure": "test_accuracy at the end of the equal budget, against the learning rate",
+        "validation": "val_* is measured on the last 10,000 training images, which are not trained on; they choose "
+        "nothing: rates are given and stay constant, the teacher's is 0.03. train_* is measured on the first 2,000 "
+        "training images. The 10,000 test images are used once, after the last update. seconds are processor time on "
+        "one thread, spent in training.",
+        "rates": (0.03,),
+        "schedules": ("constant",),
+    },
+)
+
+STUDIES = {study.name: study for study in (MNIST_ARTICLE, MNIST_WIDER, MNIST_DEEPER, LEARNING_RATE)}

@@ -24,7 +24,7 @@ from helpers.weights import Net2NetError
 ROOT = Path(experiments.__file__).resolve().parent.parent
 ARTICLE = STUDIES["mnist_article"]
 QUICK = ARTICLE.quick()
-EXACT = {"teacher_continued", "net2wider", "net2wider_random", "zeropad", "net2deeper"}
+EXACT = {"teacher_continued", "net2wider", "net2wider_random", "zeropad", "net2deeper", "rate"}
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def test_every_study_has_a_quick_form_in_which_exact_students_start_as_their_tea
     exact = [arm for arm in study.arms if arm.split()[0] in EXACT]
     assert len(exact) > 2
     assert start[exact].tolist() == pytest.approx([last["val_loss"]] * len(exact), abs=2e-6)
-    others = [arm for arm in study.arms if arm not in exact and "noise" not in arm]
+    others = [arm for arm in study.arms if arm.startswith(("scratch", "random"))]
     assert (abs(start[others] - last["val_loss"]) > 1e-5).all()
 
 
@@ -284,7 +284,9 @@ CHOOSING = dataclasses.replace(QUICK, rates=(0.02, 0.06, 0.2), schedules=("const
 def test_every_arm_chooses_before_its_seeds_and_its_choice_is_recorded(fake, tmp_path):
     assert run_study(CHOOSING, out=tmp_path) == []
     assert {run.arm for run in fake[:18]} == {"teacher"}
-    assert {run[1:] for run in fake[:18]} == {(seed, *setting) for setting in CHOOSING.settings for seed in TUNING}
+    assert {run[1:] for run in fake[:18]} == {
+        (seed, *setting) for setting in CHOOSING.settings("teacher") for seed in TUNING
+    }
     assert fake[18] == ("teacher", 0)
     assert {run.seed for run in fake[19:163]} == set(TUNING)
     assert fake[163:] == [(arm, 0) for arm in QUICK.arms]
@@ -300,6 +302,15 @@ def test_every_arm_chooses_before_its_seeds_and_its_choice_is_recorded(fake, tmp
     rows = rows_of(tmp_path / "mnist_article.csv")
     assert {row["lr"] for row in rows} == {"0.06"}
     assert {row["seed"] for row in rows} == {"0"}
+
+
+def test_an_arm_with_a_given_rate_chooses_nothing(fake, tmp_path):
+    arms = CHOOSING.arms | {"randompad": CHOOSING.arms["randompad"]._replace(rate=0.5)}
+    assert run_study(dataclasses.replace(CHOOSING, arms=arms, schedules=("constant",)), out=tmp_path) == []
+    assert fake.count(("randompad", 0)) == 1
+    assert not [run for run in fake if run[0] == "randompad" and run[1] in TUNING]
+    record = json.loads((tmp_path / "mnist_article.json").read_text())
+    assert record["chosen"]["randompad"] == {"lr": 0.5, "schedule": "constant"}
 
 
 def test_what_was_recorded_is_state_enough_to_add_seeds(fake, tmp_path):
@@ -517,7 +528,7 @@ def test_recorded_results_fit_their_study(name):
     assert frame.attrs["chosen"].keys() == {"teacher", *study.arms}
     for arm, choice in frame.attrs["chosen"].items():
         tried = frame.attrs["tried"].get(arm, [choice | {"val_accuracy": [1]}])
-        assert [(one["lr"], one["schedule"]) for one in tried] == study.settings
+        assert [(one["lr"], one["schedule"]) for one in tried] == study.settings(arm)
         assert max(tried, key=lambda one: np.mean(one["val_accuracy"])).items() >= choice.items()
         assert set(frame["lr"][frame["arm"] == arm]) == {choice["lr"]}
     per_epoch = -(-study.images // study.batch_size)
