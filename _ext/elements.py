@@ -7,14 +7,16 @@
 stands for `helpers.explore.widen(seed=1)`; a notebook's cell gives the same element.
 """
 
+import importlib
 import json
 import re
+from pathlib import Path
 
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
-TAGS = ("net2net-deepen", "net2net-widen")
-OPTIONS = "width seed way noise mapping parts unit kind activation layers v size tap".split()
+ROOMS = {"net2net-deepen": "explore", "net2net-lab": "lab", "net2net-race": "race", "net2net-widen": "explore"}
+OPTIONS = "width seed way noise mapping parts unit kind activation layers v size tap study arms axis measure hidden at"
 
 
 def word(text):
@@ -28,14 +30,13 @@ def word(text):
 class Element(SphinxDirective):
     """An element in the state that the options say."""
 
-    option_spec = dict.fromkeys(OPTIONS, word)
+    option_spec = dict.fromkeys(OPTIONS.split(), word)
 
     def run(self):
         """Return the element's markup."""
-        from helpers import explore
-
-        explorable = getattr(explore, self.name.removeprefix("net2net-"))(**self.options)
-        return [nodes.raw("", explorable.markup(), format="html")]
+        room = importlib.import_module(f"helpers.{ROOMS[self.name]}")
+        make = getattr(room, self.name.removeprefix("net2net-"))
+        return [nodes.raw("", make(**self.options).markup(), format="html")]
 
 
 def add_scripts(app, pagename, templatename, context, doctree):
@@ -47,6 +48,16 @@ def add_scripts(app, pagename, templatename, context, doctree):
         app.add_css_file(explore.STYLE)
         for name in (*explore.SHARED, *(f"{tag}.js" for tag in tags)):
             app.add_js_file(name, loading_method="defer")
+    if "net2net-lab" in tags:
+        write_digits(Path(app.outdir, "_static"))
+
+
+def write_digits(folder):
+    """Pack the lab's digits where the page's scripts are, for the readers who ask for them."""
+    from helpers import lab
+
+    folder.mkdir(exist_ok=True)
+    (folder / lab.DIGITS).write_text(lab.script(), encoding="utf-8")
 
 
 def drop_widget_state(app, pagename, templatename, context, doctree):
@@ -56,7 +67,7 @@ def drop_widget_state(app, pagename, templatename, context, doctree):
 
 def setup(app):
     """Register with Sphinx."""
-    for tag in TAGS:
+    for tag in ROOMS:
         app.add_directive(tag, Element)
     app.connect("html-page-context", add_scripts)
     app.connect("html-page-context", drop_widget_state, priority=400)  # before myst_nb writes it

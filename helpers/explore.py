@@ -180,6 +180,7 @@ class Explorable(anywidget.AnyWidget):
     """
 
     tag, state, moving = None, (), ()
+    style = ""  # what the page's style must know of the state before a script has run, as CSS
     _ipython_display_ = None  # ipywidgets 7 would show the widget alone, without the other face
 
     def __init__(self, **state):
@@ -210,6 +211,8 @@ class Explorable(anywidget.AnyWidget):
     def markup(self):
         """Return the element as HTML, with its state as attributes and its picture inside."""
         attributes = "".join(f' {name}="{html.escape(_word(getattr(self, name)))}"' for name in self.state)
+        if self.style:
+            attributes += f' style="{self.style}"'
         figure, alt, says = self.picture()
         buffer = io.BytesIO()
         with mpl.rc_context({"svg.fonttype": "none"}):  # letters as letters: half the size

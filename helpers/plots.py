@@ -30,6 +30,7 @@ __all__ = [
     "mapping_arrows",
     "networks",
     "output_scatter",
+    "race_curves",
     "training_panels",
     "use_style",
     "weight_change",
@@ -679,6 +680,52 @@ def lab_curves(curves):
 
 
 # ---------------------------------------------------------------- chapter 7
+
+
+@_in_style
+def race_curves(curves, xlabel, ylabel):
+    """Runs of a study over an axis that is stretched near zero, with equal factors of the errors, or losses, apart.
+
+    Parameters
+    ----------
+    curves : dict
+        ``{name: (rows, color, dash)}``: rows of places, medians and, for several seeds, least and greatest values; a
+        place in `CYCLE`; lengths of dashes in points, as SVG writes them.
+    xlabel, ylabel : str
+        `ylabel` says whether the values are accuracies.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, axes = _figure(max(3.6, 0.24 * len(curves)))
+    axes.set_xscale("function", functions=(lambda x: np.sqrt(np.maximum(x, 0)), np.square))
+    if "accuracy" in ylabel:
+        axes.set_yscale(
+            "function", functions=(lambda y: -np.log(1.001 - np.minimum(y, 1)), lambda v: 1.001 - np.exp(-v))
+        )
+        levels = (0.1, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999)
+        axes.set_yticks(levels, [f"{100 * level:g} %" for level in levels])
+    else:
+        axes.set_yscale("log")
+    ends = []
+    for name, ((x, middle, *band), color, dash) in curves.items():
+        color = CYCLE[color]
+        if band:
+            axes.fill_between(x, *band, color=color, alpha=0.16, lw=0)
+        dashes = (0, [float(length) / 1.5 for length in dash.split()]) if dash else "-"
+        axes.plot(x, middle, color=color, ls=dashes, lw=1.5, marker="o", ms=3)
+        ends.append((float(middle[-1]), name, color, "o"))
+    if curves:
+        values = np.concatenate([rows[1:].ravel() for rows, *_ in curves.values()])
+        low, high = np.nanmin(values), np.nanmax(values)
+        axes.set_ylim(low * 0.9, 1 - (1 - high) * 0.9 if "accuracy" in ylabel else high * 1.1)
+        axes.set_xlim(0, max(rows[0].max() for rows, *_ in curves.values()) or 1)
+    axes.set(xlabel=f"{xlabel} (stretched near 0)", ylabel=ylabel)
+    axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(4))
+    axes.xaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda v, _: f"{v:,.0f}"))
+    _label_ends(axes, ends, gap=min(0.065, 0.95 / max(len(curves), 1)))
+    return figure
 
 
 @_in_style

@@ -16,7 +16,7 @@ import toc
 from address import ROOT
 from test_pages import WIDTHS, Visit, read, serve
 
-from helpers import explore
+from helpers import explore, race
 
 pytestmark = pytest.mark.browser
 WEB = ROOT / "book" / "web"
@@ -25,6 +25,7 @@ PANELS = {
     "widen": explore.widen,
     "deepen": explore.deepen,
     "deepen-conv": lambda: explore.deepen(kind="conv"),
+    "race": race.race,
 }
 FILES = sorted(path.name for path in WEB.glob("net2net*"))
 
@@ -188,7 +189,8 @@ def test_every_control_has_a_name_and_can_be_reached_by_keyboard(show, panel):
         )
         outline = page.evaluate(
             """() => {
-                const at = document.activeElement, style = getComputedStyle(at.type === 'radio' ? at.nextSibling : at);
+                const at = document.activeElement;
+                const style = getComputedStyle(at.matches('[type=radio], [type=checkbox]') ? at.nextSibling : at);
                 return [style.outlineStyle, parseFloat(style.outlineWidth)];
             }"""
         )
@@ -230,9 +232,9 @@ def test_two_on_a_page_are_apart(show, panel, make_panel):
     assert len(ids) == len(set(ids))
     checked = f"[...document.querySelectorAll('{panel.tag}:nth-of-type(2) input')].findIndex((radio) => radio.checked)"
     before = page.evaluate(checked)
-    radios = page.locator(f"{panel.tag}:nth-of-type(1) .n2n-choice input")
-    radios.nth(1).check()
-    assert page.locator(f"{panel.tag}:nth-of-type(1) .n2n-choice input:checked").count() == 1
+    choice = page.locator(f"{panel.tag}:nth-of-type(1) .n2n-choice").first
+    choice.locator("input").nth(1).check()
+    assert choice.locator("input:checked").count() == 1
     assert page.evaluate(checked) == before
 
 
@@ -750,6 +752,7 @@ def test_pages_load_the_scripts_of_their_elements_and_no_others(html, name):
         ("02_mathematics", "net2net-widen"),
         ("03_net2widernet", "net2net-widen"),
         ("04_net2deepernet", "net2net-deepen"),
+        ("07_mnist_experiment", "net2net-race"),
     ],
 )
 def test_elements_live_on_their_pages(browser, html, name, tag):

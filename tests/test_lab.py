@@ -267,7 +267,7 @@ def test_grown_twice_and_with_another_rate(page):
     labeled(page, "Learning rate").fill("1")
     step(page, 2)
     net.train(*TRAIN, 50, rate=0.01)
-    page.locator(".n2n-lab-row input").nth(1).check()
+    page.locator(".n2n-row input").nth(1).check()
     button(page, "Identity layer").click()
     wait(page, f"lab.runs.length === 3 && {REST}")
     net = lab.grow(net, "deeper", 0)
@@ -290,7 +290,7 @@ def test_equal_copies_are_seen_to_stay_equal(page):
     button(page, "Copies, equal shares").click()
     wait(page, f"lab.runs.length === 2 && {REST}")
     step(page, 4)
-    page.locator(".n2n-lab-row input").nth(1).check()
+    page.locator(".n2n-row input").nth(1).check()
     hidden, origins = find(page, "[lab.looked.hidden[0], lab.looked.origins[0]]")
     assert max(abs(value - hidden[origin]) for value, origin in zip(hidden, origins, strict=True)) < 1e-9
     assert max(hidden) > 0
@@ -300,14 +300,14 @@ def test_equal_copies_are_seen_to_stay_equal(page):
 
 
 def test_untouched_it_tells_the_story_and_marks_it_as_recorded(page):
-    assert "recorded run" in page.locator(".n2n-lab-plot").text_content()
+    assert "recorded run" in page.locator(".n2n-plot").text_content()
     told(page, "^A recorded run: teacher A stopped after 300 updates; B to F were made then")
-    assert page.locator(".n2n-lab-row:visible").count() == 6
-    assert page.locator(".n2n-lab-curve[d^=M]").count() >= 6
+    assert page.locator(".n2n-row:visible").count() == 6
+    assert page.locator(".n2n-curve[d^=M]").count() >= 6
     assert "Inside C: it takes this" in page.locator(".n2n-lab-head").inner_text()
     assert page.evaluate("typeof Net2NetDigits") == "undefined", "digits come when they are asked for"
     page.get_by_label("Seconds of training").check()
-    assert "seconds of training, in NumPy" in page.locator(".n2n-lab-plot").text_content()
+    assert "seconds of training, in NumPy" in page.locator(".n2n-plot").text_content()
 
 
 @pytest.mark.parametrize(("width", "theme"), [(WIDTHS["wide"], "dark"), (WIDTHS["phone"], "light")])
@@ -419,7 +419,7 @@ def test_choosing_by_keyboard(page):
     step(page, 1, lambda page: button(page, "Step").press("Enter"))
     button(page, "Go on as it is").press("Space")
     wait(page, f"lab.runs.length === 2 && {REST}")
-    page.locator(".n2n-lab-row input").first.focus()
+    page.locator(".n2n-row input").first.focus()
     page.keyboard.press("ArrowDown")
     assert find(page, "lab.chosen") == 1
     assert "Inside B" in page.locator(".n2n-lab-head").inner_text()
@@ -504,7 +504,7 @@ def test_touch(show, panel):
     button(page, "Pad at random").tap()
     wait(page, f"lab.runs.length === 2 && {REST}")
     told(page, r"B is made from A: wider, padded, 784-32-10.")
-    page.locator(".n2n-lab-row input").nth(1).tap()
+    page.locator(".n2n-row input").nth(1).tap()
     assert find(page, "lab.chosen") == 1
     page.get_by_label("Seconds of training").tap()
     assert find(page, "lab.state.axis") == "seconds"
@@ -518,11 +518,11 @@ def test_touch(show, panel):
 
 def test_axis_changes_what_is_drawn(page):
     step(page, 3)
-    path = page.locator(".n2n-lab-plot .n2n-lab-curve").first
+    path = page.locator(".n2n-plot .n2n-curve").first
     before = path.get_attribute("d")
     page.get_by_label("Seconds of training").check()
     assert path.get_attribute("d") != before
-    assert "seconds of training, in this page" in page.locator(".n2n-lab-plot").text_content()
+    assert "seconds of training, in this page" in page.locator(".n2n-plot").text_content()
 
 
 def test_starting_over(page):
@@ -555,7 +555,7 @@ def test_widest_and_deepest_can_grow_no_more(page):
     for number, name in enumerate(["Copies, unequal shares", "Identity layer", "Identity layer", "Identity layer"], 1):
         button(page, name).click()
         wait(page, f"lab.runs.length === {number + 1} && {REST}")
-        page.locator(".n2n-lab-row input").nth(number).check()
+        page.locator(".n2n-row input").nth(number).check()
     assert find(page, "lab.run.net.sizes") == [784, 64, 64, 64, 64, 10]
     for name in ("Identity layer", "Copies, equal shares", "Start fresh, wider", "All seven"):
         assert button(page, name).is_disabled()

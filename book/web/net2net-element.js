@@ -44,6 +44,20 @@ globalThis.Net2NetElement ??= class extends HTMLElement {
     return `M${ys.map((y, i) => `${cut(px(i))} ${cut(py(y))}`).join("L")}`;
   }
 
+  /* Letters at the ends of curves, moved apart where they would overlap, and none below the floor. */
+  static spread(ends, floor) {
+    const near = (a, b) => Math.abs(a.x - b.x) < 14;
+    ends.sort((a, b) => a.y - b.y);
+    ends.forEach((end, i) => {
+      for (const above of ends.slice(0, i)) if (near(above, end)) end.y = Math.max(end.y, above.y + 13);
+    });
+    ends.reverse().forEach((end, i) => {
+      end.y = Math.min(end.y, floor);
+      for (const below of ends.slice(0, i)) if (near(below, end)) end.y = Math.min(end.y, below.y - 13);
+    });
+    for (const { text, x, y, color } of ends) Net2NetElement.put(text, { x, y, style: `fill: ${color}` });
+  }
+
   /* a, b, c for the teacher's units; a′, a″ for copies; past three, a⁴ and so on. */
   static names(mapping) {
     const seen = {};

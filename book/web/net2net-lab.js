@@ -587,7 +587,7 @@
       this.axis_ = this.choice("Horizontal axis", { updates: "Updates", seconds: "Seconds of training" }, (axis) => moved({ axis }),
         "n2n-lab-axis");
 
-      this.plot = make("svg", { class: "n2n-lab-plot", role: "img", height: HIGH });
+      this.plot = make("svg", { class: "n2n-plot", role: "img", height: HIGH });
       this.buildPlot();
       live.append(
         make("div", { class: "n2n-lab-top" },
@@ -602,13 +602,13 @@
     buildPlot() {
       this.frameLine = make("path", { class: "n2n-axis", fill: "none" });
       this.levels = [0.1, 0.5, 0.8, 0.9, 0.95].map((level) => ({
-        level, line: make("line", { class: "n2n-axis" }), text: make("text", { class: "n2n-lab-tick", "text-anchor": "end" }, `${100 * level} %`),
+        level, line: make("line", { class: "n2n-axis" }), text: make("text", { class: "n2n-tick", "text-anchor": "end" }, `${100 * level} %`),
       }));
-      this.ticks = range(6).map(() => make("text", { class: "n2n-lab-tick", "text-anchor": "middle" }));
-      this.axisName = make("text", { class: "n2n-lab-tick", "text-anchor": "end" });
+      this.ticks = range(6).map(() => make("text", { class: "n2n-tick", "text-anchor": "middle" }));
+      this.axisName = make("text", { class: "n2n-tick", "text-anchor": "end" });
       this.stamp = make("text", { class: "n2n-lab-stamp", "text-anchor": "end" });
       this.curves = range(PLACES).map(() => ({
-        path: make("path", { class: "n2n-lab-curve", fill: "none" }), dot: make("circle", { r: 4 }),
+        path: make("path", { class: "n2n-curve", fill: "none" }), dot: make("circle", { r: 4 }),
         text: make("text", { class: "n2n-name" }),
       }));
       this.plot.append(this.frameLine, ...this.levels.flatMap(({ line, text }) => [line, text]), ...this.ticks, this.axisName,
@@ -624,16 +624,16 @@
           this.tell(`${this.run.letter} is shown inside now, and is the one to grow.`);
           this.render();
         });
-        const line = make("path", { d: "M0 8h24", fill: "none", class: "n2n-lab-curve" });
+        const line = make("path", { d: "M0 8h24", fill: "none", class: "n2n-curve" });
         const swatch = make("svg", { width: 24, height: 16, "aria-hidden": "true" }, line);
-        const words = make("b"), score = make("b", { class: "n2n-lab-score" }), sizes = make("small");
+        const words = make("b"), score = make("b", { class: "n2n-score" }), sizes = make("small");
         const face = make("span", {}, swatch, words, score, sizes);
         const away = this.button("×", () => this.drop(this.runs[i]));
-        const box = make("div", { class: "n2n-lab-row" }, make("label", {}, input, face), away);
+        const box = make("div", { class: "n2n-row" }, make("label", {}, input, face), away);
         return { box, input, line, words, score, sizes, away };
       });
       this.legend = make("legend", {}, "Networks");
-      this.rows_ = make("fieldset", { class: "n2n-choice n2n-lab-rows" }, this.legend, make("div", {}, ...this.rows.map(({ box }) => box)));
+      this.rows_ = make("fieldset", { class: "n2n-choice n2n-rows" }, this.legend, make("div", {}, ...this.rows.map(({ box }) => box)));
       return this.rows_;
     }
 
@@ -723,7 +723,7 @@
       const shown = this.shown(), { leaves } = this;
       this.rows.forEach(({ box, input, line, words, score, sizes, away }, i) => {
         const run = shown[i];
-        put(box, { class: `n2n-lab-row${run ? "" : " n2n-lab-free"}` });
+        put(box, { class: `n2n-row${run ? "" : " n2n-lab-free"}` });
         input.disabled = !this.runs[i];
         input.checked = Boolean(this.runs[i]) && i === this.chosen;
         const gone = !this.runs[i] || i === 0 || !leaves.includes(this.runs[i]);
@@ -781,20 +781,10 @@
         put(dot, { cx: px(run.points[0][at]), cy: py(run.points[0][2]), style: `fill: var(--n2n-${KINDS[run.kind].color})` });
         const end = run.points.at(-1);
         const inner = end[at] < 0.97 * most;
-        ends.push({ text, run, x: px(end[at]) + (inner ? -9 : 6), y: py(end[2]) + (inner ? -9 : 4) });
+        ends.push({ text, x: px(end[at]) + (inner ? -9 : 6), y: py(end[2]) + (inner ? -9 : 4), color: `var(--n2n-${KINDS[run.kind].color})` });
       });
-      this.spread(ends);
+      Net2NetElement.spread(ends, HIGH - bottom);
       put(this.plot, { viewBox: `0 0 ${wide} ${HIGH}`, "aria-label": this.picture(shown) });
-    }
-
-    /* Letters at the ends of curves, moved apart where they would overlap. */
-    spread(ends) {
-      ends.sort((a, b) => a.y - b.y);
-      const near = (a, b) => Math.abs(a.x - b.x) < 14;
-      ends.forEach((end, i) => {
-        for (const above of ends.slice(0, i)) if (near(above, end)) end.y = Math.max(end.y, above.y + 13);
-      });
-      for (const { text, run, x, y } of ends) put(text, { x, y, style: `fill: var(--n2n-${KINDS[run.kind].color})` });
     }
 
     picture(shown) {
