@@ -20,10 +20,10 @@ KEPT_WHOLE = ("@font-face", "@keyframes", "@page", "@property", "@import", "@cha
 
 
 def describe(app, pagename, templatename, context, doctree):
-    """Give a page that has prose a description: its first paragraph."""
-    paragraph = next(doctree.findall(nodes.paragraph), None) if doctree else None
-    if paragraph:
-        words = " ".join(paragraph.astext().split())
+    """Give a page a description: its first paragraph that is longer than a heading."""
+    texts = (" ".join(one.astext().split()) for one in doctree.findall(nodes.paragraph)) if doctree else ()
+    words = next((text for text in texts if len(text) > 40), None)
+    if words:
         text = words if len(words) <= 160 else f"{words[:157].rsplit(' ', 1)[0]} …"
         context["metatags"] = (
             f'{context.get("metatags", "")}\n<meta name="description" content="{html.escape(text)}" />'
