@@ -77,32 +77,19 @@ def net2wider_net(teacher, widths, *, init="net2wider", split="equal", noise=0.0
     draws = g.Draws(graph, sizes, split, rng)
 
     axes_of = {id(v): axes for plan in graph.plans.values() for v, axes in plan.weights}
-    pairs = {}
 
-    def resized(layer):
-        settings = graph.plans[layer].settings if layer in graph.plans else {}
-        wider = {path: graph.width(row, sizes) for path, row in settings.items() if draws.place(row) is not None}
-        pairs[layer] = _rebuilt(layer, wider)
-        return pairs[layer]
+    def settings(layer):
+        rows = graph.plans[layer].settings if layer in graph.plans else {}
+        return {path: graph.width(row, sizes) for path, row in rows.items() if draws.place(row) is not None}
 
     def shape(x):
         row = graph.rows.get(id(x), ())
         return x.shape if draws.place(row) is None else (*x.shape[:-1], graph.width(row, sizes))
 
-    student = _clone(teacher, resized, shape=shape)
-    for old, new in pairs.items():
-        for old_weight, new_weight in _weight_pairs(old, new):
-            array = old_weight.numpy()
-            w.warn_if_not_finite(f"weight {old_weight.path!r}", array)
-            array = _placed(array, axes_of.get(id(old_weight), ()), draws, init, noise, rng, new_weight)
-            if array.shape != tuple(new_weight.shape):
-                raise Net2NetError(
-                    f"layer {old.name!r}: its rule gives weight {old_weight.name!r} the shape {array.shape}, the "
-                    f"widened layer wants {tuple(new_weight.shape)}; leave it out of `widths`, or mend its rule"
-                )
-            new_weight.assign(array)
-        _finish(new)
-    return _compiled_alike(teacher, student)
+    def placed(old_weight, new_weight):
+        return _placed(old_weight, axes_of.get(id(old_weight), ()), draws, init, noise, rng, new_weight)
+
+    return _compiled_alike(teacher, _student(teacher, placed, settings=settings, shape=shape))
 
 
 def _check_zeropad(graph, sizes):
@@ -114,8 +101,10 @@ def _check_zeropad(graph, sizes):
             )
 
 
-def _placed(array, axes, draws, init, noise, rng, new_weight):
+def _placed(old_weight, axes, draws, init, noise, rng, new_weight):
     """One weight of the student: the teacher's, with every axis where its row puts it."""
+    array = old_weight.numpy()
+    w.warn_if_not_finite(f"weight {old_weight.path!r}", array, stacklevel=6)
     for axis, follows in enumerate(axes, start=-len(axes)):
         if follows is None or (places := draws.place(follows.row)) is None:
             continue
@@ -217,17 +206,7 @@ def net2deeper_net(
         new_layers[block.end] = list(made.values())
         identities.append((block, made))
 
-    pairs = {}
-
-    def same(layer):
-        pairs[layer] = _rebuilt(layer)
-        return pairs[layer]
-
-    student = _clone(teacher, same, behind=new_layers)
-    for old, new in pairs.items():
-        for old_weight, new_weight in _weight_pairs(old, new):
-            new_weight.assign(old_weight)
-        _finish(new)
+    student = _student(teacher, lambda old_weight, _: old_weight.numpy(), behind=new_layers)
     for block, made in identities:
         if init == "net2deeper":
             _set_identity(made["layer"])
@@ -418,6 +397,47 @@ def _outputs_at(graph, layer, x):
 # What wider and deeper share
 
 
+def _student(teacher, placed, settings=lambda layer: {}, **how):
+    """Clone a teacher, some settings replaced; `placed` gives each weight's array, from the old weight and the new."""
+    pairs = {}
+
+    def copy(layer):
+        pairs[layer] = _rebuilt(layer, settings(layer))
+        for part in _parts(pairs[layer]):
+            part.add_weight = _without_drawing(part.add_weight)
+        return pairs[layer]
+
+    student = _clone(teacher, copy, **how)
+    for old, new in pairs.items():
+        for old_weight, new_weight in _weight_pairs(old, new):
+            array = placed(old_weight, new_weight)
+            if array.shape != tuple(new_weight.shape):
+                raise Net2NetError(
+                    f"layer {old.name!r}: its rule gives weight {old_weight.name!r} the shape {array.shape}, the "
+                    f"new layer wants {tuple(new_weight.shape)}; mend its rule, or its get_config"
+                )
+            new_weight.assign(array)
+        for part in _parts(new):
+            vars(part).pop("add_weight", None)
+            if hasattr(part, "finalize_state"):  # Normalization computes with a copy of its statistics, made only now
+                part.finalize_state()
+    return student
+
+
+def _parts(layer):
+    """A layer and the layers inside it; an operation has none."""
+    return layer._flatten_layers() if isinstance(layer, kl.Layer) else ()
+
+
+def _without_drawing(add_weight):
+    """Let matrices begin as zeros: what they would draw is thrown away, but takes time, and memory until then."""
+
+    def add(shape=None, initializer=None, *args, **kwargs):
+        return add_weight(shape, "zeros" if np.size(shape) > 1 else initializer, *args, **kwargs)
+
+    return add
+
+
 def _rebuilt(layer, settings=None):
     """A new layer from the settings of an old one, some of them replaced: {path in its config: value}."""
     if hasattr(layer, "load_assets") or isinstance(layer, kl.Discretization):
@@ -455,13 +475,6 @@ def _live(layer, config):
 
 
 _FUNCTIONS = ("activation", "initializer", "regularizer", "constraint")
-
-
-def _finish(layer):
-    # Normalization computes with a copy of its statistics, which is made only when they are final.
-    for part in layer._flatten_layers() if isinstance(layer, kl.Layer) else ():
-        if hasattr(part, "finalize_state"):
-            part.finalize_state()
 
 
 def _clone(model, copy, shape=lambda x: x.shape, behind=None, made=None):

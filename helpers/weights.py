@@ -363,7 +363,7 @@ def _wider(w1, b1, w2, q, init, mapping, split, noise, rng):
         raise Net2NetError(f"b1: expected shape ({n},) for w1 {w1.shape}, or None, got {np.shape(b1)}")
     check_noise(noise)
     for name, array in {"w1": w1, "b1": b1, "w2": w2}.items():
-        warn_if_not_finite(name, array)
+        warn_if_not_finite(name, array, stacklevel=4)
     check_choice("init", init, INITS)
     check_choice("split", split, SPLITS)
 
@@ -517,8 +517,9 @@ def check_noise(noise):
         raise Net2NetError(f"noise: expected a standard deviation of 0 or more, got {noise!r}")
 
 
-def warn_if_not_finite(name, array):
+def warn_if_not_finite(name, array, stacklevel):
     """Say when weights hold NaN or infinity: they are passed on, and what comes of them is not Net2Net's doing."""
     # The least and the largest entry hand on NaN, and cost no array of answers.
     if array is not None and np.size(array) and not np.isfinite([np.min(array), np.max(array)]).all():
-        warnings.warn(f"{name}: has NaN or infinite weights; they are copied as they are", RuntimeWarning, stacklevel=4)
+        text = f"{name}: has NaN or infinite weights; they are copied as they are"
+        warnings.warn(text, RuntimeWarning, stacklevel=stacklevel)

@@ -385,6 +385,28 @@ def test_all_settings_but_the_widths_stay(build):
     assert len(student.losses) == len(teacher.losses)
 
 
+class Counting(keras.initializers.Initializer):
+    """Remembers the shapes that it was asked for."""
+
+    def __init__(self):
+        self.shapes = []
+
+    def __call__(self, shape, dtype=None):
+        self.shapes.append(tuple(shape))
+        return ops.ones(shape, dtype)
+
+
+def test_what_will_be_replaced_is_not_drawn():
+    drawer = Counting()
+    layer = kl.Dense(3, kernel_initializer=drawer, bias_initializer=drawer, name="hidden")
+    student = net2wider_net(keras.Sequential([keras.Input((4,)), layer, kl.Dense(2)]), 2)
+    assert drawer.shapes == [(4, 3), (3,), (6,)]  # vectors cost nothing, and 'randompad' asks for them
+    hidden = student.get_layer("hidden")
+    assert hidden.kernel_initializer is drawer
+    hidden.enable_lora(2, a_initializer=drawer)  # what the student's layer makes from now on is its own business
+    np.testing.assert_array_equal(hidden.lora_kernel_a, np.ones((4, 2)))
+
+
 def test_a_deeper_student_keeps_the_old_layers():
     teacher = settled()
     student = net2deeper_net(teacher, ["dilated", "biasless", "separable"])
@@ -1138,8 +1160,10 @@ def test_example_inputs_for_an_embedding_with_float_tokens():
 def test_bad_weights_pass_with_a_warning(bad):
     teacher = small()
     teacher.get_layer("hidden").bias.assign(np.full(6, bad))
-    with pytest.warns(RuntimeWarning, match="hidden/bias.*: has NaN or infinite weights; they are copied as they are"):
+    told = "hidden/bias.*: has NaN or infinite weights; they are copied as they are"
+    with pytest.warns(RuntimeWarning, match=told) as caught:
         student = net2wider_net(teacher, 2)
+    assert caught[0].filename == __file__  # it points to the caller's line
     assert not np.isfinite(student.get_layer("hidden").bias.numpy()).any()
 
 
