@@ -23,6 +23,7 @@ __all__ = [
     "function_curves",
     "gap_chart",
     "growth_curves",
+    "intervals",
     "kernels_on_image",
     "lab_curves",
     "learning_curves",
@@ -83,8 +84,14 @@ ARMS = {
     "randompad": ("randompad", VERMILION, DASHES[3], "s"),
     "scratch_deeper": ("from scratch", BLACK, DASHES[2], "v"),
     "scratch_wider": ("from scratch", BLACK, DASHES[2], "v"),
+    "scratch": ("from scratch", BLACK, DASHES[2], "v"),
     "teacher_continued": ("teacher\ncontinued", ORANGE, DASHES[4], "D"),
 }
+
+
+def _look(arm, number):
+    """Label, color, dashes and marker of an arm, whatever size its name gives; of its number, if it is none of ours."""
+    return ARMS.get(arm.split()[0], (arm, CYCLE[number % 7], DASHES[number % 7], MARKERS[number % 7]))
 
 
 def use_style():
@@ -171,9 +178,7 @@ def learning_curves(frame, panels, value="val_accuracy", ylabel=None, ylim=None,
     for axes, (title, arms) in zip(grid.flat, panels.items(), strict=True):
         ends = []
         for number, arm in enumerate(arms):
-            label, color, dash, marker = ARMS.get(
-                arm, (arm, CYCLE[number % 7], DASHES[number % 7], MARKERS[number % 7])
-            )
+            label, color, dash, marker = _look(arm, number)
             rows = frame[frame["arm"] == arm]
             if rows.empty:
                 raise ValueError(f"arm {arm!r} has no rows; the frame holds {', '.join(frame['arm'].unique())}")
@@ -198,6 +203,53 @@ def learning_curves(frame, panels, value="val_accuracy", ylabel=None, ylim=None,
     if xscale == "linear":
         grid.flat[-1].xaxis.set_major_locator(mpl.ticker.MaxNLocator(4))
         grid.flat[-1].xaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda v, _: f"{v:,.0f}"))
+    return figure
+
+
+@_in_style
+def intervals(panels, xlabel, xscale="linear"):
+    """Medians with their 95 % bootstrap intervals, over a dot for each seed.
+
+    Parameters
+    ----------
+    panels : dict
+        ``{title: {arm: values, one for each seed}}``, one panel below the other. Infinity stands for a goal that was
+        not reached, which is written at the right edge.
+    xlabel : str
+    xscale : {"linear", "log"}
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    from helpers.measures import interval  # not at the top: SciPy takes a second, and no other figure needs it
+
+    rows = [len(arms) for arms in panels.values()]
+    figure, grid = _figure(0.8 + 0.42 * sum(rows), nrows=len(panels), sharex=True, squeeze=False, height_ratios=rows)
+    for axes, (title, arms) in zip(grid.flat, panels.items(), strict=True):
+        labels = []
+        for y, (arm, values) in enumerate(arms.items()):
+            label, color, _, marker = _look(arm, y)
+            values = np.asarray(values, dtype="float64")
+            there = np.sort(values[np.isfinite(values)])
+            spread = y + 0.13 * (np.arange(len(there)) % 3 - 1)  # so that equal values do not hide each other
+            axes.plot(there, spread, ".", color=color, alpha=0.35, ms=5, mew=0)
+            middle = interval(values)
+            if np.isfinite(middle.median):
+                high = middle.high if np.isfinite(middle.high) else there[-1]
+                axes.plot([middle.low, high], [y, y], color=color, lw=2.4, solid_capstyle="butt")
+                axes.plot(middle.median, y, marker, color=color, ms=7)
+            if len(there) < len(values):
+                words = f"{len(values) - len(there)} of {len(values)} never"
+                axes.annotate(words, (1, y), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=8.5)
+            labels.append(label.replace("\n", " "))
+        axes.set_yticks(range(len(arms)), labels)
+        axes.set_ylim(len(arms) - 0.5, -0.6)
+        axes.tick_params(axis="y", length=0)
+        axes.grid(axis="x", color="#dddddd", lw=0.8)
+        axes.set_xscale(xscale)
+        axes.set_title(title, loc="left", fontweight="bold")
+    grid.flat[-1].set_xlabel(xlabel)
     return figure
 
 
@@ -759,7 +811,7 @@ def training_panels(frame, columns, ylim=None, x="epoch"):
         axes_of_column[0].set_title(title, loc="left", fontweight="bold")
         axes_of_column[-1].set_xlabel({"epoch": "epochs", "update": "updates"}.get(x, x))
         for number, arm in enumerate(arms):
-            label, *look = ARMS.get(arm, (arm, CYCLE[number % 7], DASHES[number % 7], MARKERS[number % 7]))
+            label, *look = _look(arm, number)
             rows = frame[frame["arm"] == arm]
             if rows.empty:
                 raise ValueError(f"arm {arm!r} has no rows; the frame holds {', '.join(frame['arm'].unique())}")

@@ -32,6 +32,9 @@ def frame():
 
 CALLS = {
     "learning_curves": lambda: plots.learning_curves(frame(), {"One": ["net2deeper", "randominit"], "Two": ["my arm"]}),
+    "intervals": lambda: plots.intervals(
+        {"One": {"net2wider x2": [1.0, 2, 4], "scratch x2": [3, np.inf, np.inf]}, "Two": {"my arm": [2.0, 2, 2]}}, "x"
+    ),
     "lines": lambda: plots.lines(X, {"a": X, "b": X**2}, xlabel="x", markers=True),
     "function_curves": lambda: plots.function_curves(X, {"teacher": X, "student": X, "a long name": X + 1}),
     "weight_matrices": lambda: plots.weight_matrices(W1, W2, V1, V2, MAPPING),
@@ -98,6 +101,19 @@ def test_arms_of_one_figure_differ_in_dash_and_marker():
     arms = ["net2wider", "net2wider_random", "randompad", "scratch_wider", "teacher_continued"]
     for look in (2, 3):
         assert len({str(plots.ARMS[arm][look]) for arm in arms}) == len(arms)
+
+
+def test_intervals_show_every_seed_and_say_who_never_arrived():
+    values = np.array([3.0, 1.0, 2.0, 5.0, np.inf])
+    figure = plots.intervals({"": {"net2wider x2": values, "zeropad x2": np.full(5, np.inf)}}, "updates")
+    (axes,) = figure.axes
+    assert [text.get_text() for text in axes.texts] == ["1 of 5 never", "5 of 5 never"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["net2wider", "zeropad x2"]
+    dots, bar, middle = axes.lines[:3]
+    assert sorted(dots.get_xdata()) == [1, 2, 3, 5]
+    assert list(middle.get_xdata()) == [3]
+    assert list(bar.get_xdata()) == [1, 5]  # its upper limit is infinite, so it goes to the last that arrived
+    assert len(axes.lines) == 4  # nothing but an empty row of dots for the arm that never does
 
 
 def test_unknown_arm_is_named():
