@@ -95,11 +95,10 @@ class Call:
         self.has_array = any(np.size(leaf) > 1 for _, leaf in leaves if not isinstance(leaf, keras.KerasTensor))
         self.unread = set(range(len(given)))
 
-    def on_numbers(self, arrays):
-        """What the layer gives for {id of a tensor: array}, as a list."""
-        tensors = {key: keras.ops.convert_to_tensor(array) for key, array in arrays.items()}
-        args, kwargs = self.node.arguments.fill_in(tensors)
-        return keras.tree.flatten(self.layer(*args, **kwargs))
+    def on_numbers(self, *values):
+        """What the layer gives for other values of the tensors that enter."""
+        args, kwargs = self.node.arguments.fill_in({id(x): v for x, v in zip(self.tensors, values, strict=True)})
+        return self.layer(*args, **kwargs)
 
     @property
     def x(self):

@@ -132,14 +132,24 @@ def remembered(ask):
 def is_unitwise(function):
     """Ask an activation on numbers whether each unit's value depends on that unit alone; softmax, say, fails."""
     v = np.random.default_rng(0).normal(scale=3, size=(5, 8)).astype("float32")
-    mapping = np.array([0, 1, 2, 3, 4, 5, 6, 7, 0, 0, 3])
+    return _keeps_copies(lambda x: probe(function)(x), [v], 8, atol=1e-5)
+
+
+def _keeps_copies(function, arrays, width, **tolerance):
+    """Ask a function on numbers: do copies of the channels that enter come out as copies of those that leave?"""
+    mapping = np.array([*range(width), 0, width - 1, 0])
+    copies = [a[..., mapping] if a.shape[-1:] == (width,) else a for a in arrays]
     try:
-        function = probe(function)
-        narrow, wide = (
-            keras.ops.convert_to_numpy(function(keras.ops.convert_to_tensor(a))) for a in (v, v[:, mapping])
+        before, after = (
+            [keras.ops.convert_to_numpy(y) for y in keras.tree.flatten(function(*map(keras.ops.convert_to_tensor, xs)))]
+            for xs in (arrays, copies)
         )
-        return narrow.shape == v.shape and np.allclose(narrow[:, mapping], wide, rtol=1e-4, atol=1e-5)
-    except Exception:  # a function of the user's may fail in any way; then it is not one that widening can rely on
+        copied = [y[..., mapping] for y in before if y.shape[-1] == width]
+        return [y.shape for y in copied] == [y.shape for y in after] and all(
+            np.allclose(y.astype(float), z.astype(float), rtol=1e-4, **tolerance)
+            for y, z in zip(copied, after, strict=True)
+        )
+    except Exception:  # it may be the user's, and fail in any way, or take no other number of channels
         return False
 
 
@@ -542,32 +552,22 @@ def _operation(operation, call):
         return _reshaped(call, operation.name, ("newshape", len(operation.newshape) - 1))
     if kind == "Add" and call.has_array:
         return frozen(call, f"the operation Add ({operation.name!r}) takes an array, and {_BIAS}")
-    if not _treats_channels_alike(operation, call):
+    if not _treats_channels_alike(call):
         return frozen(
             call, f"the operation {kind} ({operation.name!r}) mixes its channels, or has constants for each of them"
         )
     return _merge(operation, call)
 
 
-def _treats_channels_alike(operation, call):
-    """Ask an operation on numbers: do copies of the channels that enter come out as copies of those that leave?"""
-    rng, width = np.random.default_rng(0), max((shape[-1] or 0 for shape in call.shapes if shape), default=0)
-    mapping = np.array([*range(width), 0, width - 1, 0])
-    narrow, wide = {}, {}
+def _treats_channels_alike(call):
+    """Ask an operation on numbers that fit the tensors which enter it."""
+    rng, arrays = np.random.default_rng(0), []
     for x in call.tensors:
         shape = [(8 if i else 1) if side is None else side for i, side in enumerate(x.shape)]
         numbers = rng.normal(scale=3, size=shape) if "float" in x.dtype else rng.integers(2, size=shape)
-        narrow[id(x)] = numbers.astype(x.dtype)
-        wide[id(x)] = narrow[id(x)][..., mapping] if shape[-1:] == [width] else narrow[id(x)]
-    try:
-        before, after = ([keras.ops.convert_to_numpy(y) for y in call.on_numbers(each)] for each in (narrow, wide))
-        copied = [y[..., mapping] for y in before if y.shape[-1] == width]
-        return [y.shape for y in copied] == [y.shape for y in after] and all(
-            np.allclose(y.astype(float), z.astype(float), rtol=1e-4, equal_nan=True)
-            for y, z in zip(copied, after, strict=True)
-        )
-    except Exception:  # it takes no other number of channels, say
-        return False
+        arrays.append(numbers.astype(x.dtype))
+    width = max((shape[-1] or 0 for shape in call.shapes if shape), default=0)
+    return _keeps_copies(call.on_numbers, arrays, width, equal_nan=True)
 
 
 def check_plan(layer, call, plan):

@@ -199,19 +199,14 @@ def net2deeper_net(
     blocks = _blocks(graph, after, activation == "same")
     taken = set(graph.names)
     rng = np.random.default_rng(seed)
-    new_layers = {}  # the layer that ends a block -> what comes behind it
-    identities = []
-    for block in blocks:
-        made = _new_block(block, activation, kernel_size, batch_norm, init, rng, taken)
-        new_layers[block.end] = list(made.values())
-        identities.append((block, made))
-
-    student = _student(teacher, lambda old_weight, _: old_weight.numpy(), behind=new_layers)
-    for block, made in identities:
+    news = [_new_block(block, activation, kernel_size, batch_norm, init, rng, taken) for block in blocks]
+    behind = {block.end: list(new.values()) for block, new in zip(blocks, news, strict=True)}
+    student = _student(teacher, lambda old_weight, _: old_weight.numpy(), behind=behind)
+    for block, new in zip(blocks, news, strict=True):
         if init == "net2deeper":
-            _set_identity(made["layer"])
+            _set_identity(new["layer"])
         if batch_norm:
-            _undo_statistics(made["batch_norm"], _outputs_at(graph, block.end, x))
+            _undo_statistics(new["batch_norm"], _outputs_at(graph, block.end, x))
     return _compiled_alike(teacher, student)
 
 
