@@ -260,8 +260,12 @@ def lab(**state):
 
     Examples
     --------
-    >>> lab(units=12).units
+    >>> panel = lab(units=12)
+    >>> panel.units
     12
+    >>> figure, alt, line = panel.picture()
+    >>> line.split(",")[0]
+    'A recorded run: a teacher with 8 hidden units'
     """
     return Lab(recorded=recorded(), **state)
 

@@ -3,6 +3,7 @@
 import inspect
 import io
 import itertools
+import sys
 
 import numpy as np
 import pandas as pd
@@ -148,6 +149,45 @@ def test_style_works_outside_a_notebook():
     with mpl.rc_context():
         plots.use_style()
         assert mpl.rcParams["svg.fonttype"] == "path"
+
+
+def test_style_does_without_the_package_that_notebooks_bring(monkeypatch):
+    import matplotlib as mpl
+
+    monkeypatch.setitem(sys.modules, "matplotlib_inline.backend_inline", None)  # importing it fails
+    with mpl.rc_context():
+        plots.use_style()
+        assert mpl.rcParams["svg.fonttype"] == "path"
+
+
+def test_learning_curves_over_examples_with_a_stretched_beginning():
+    figure = plots.learning_curves(
+        frame(), ["net2deeper", "teacher"], value="train_loss", x="examples", xscale="symlog", ylim=(0, 2)
+    )
+    (axes,) = figure.axes
+    assert axes.get_ylim() == (0, 2)
+    assert axes.get_xscale() == "symlog"
+    assert axes.get_xlim()[0] == 0
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("training images seen", "training loss")
+    curves = [line for line in axes.lines if len(line.get_xdata()) == 3]
+    assert len(curves) == 2, "the teacher's own curve, and no level line for it"
+    np.testing.assert_array_equal(curves[0].get_xdata(), [0, 64, 128])
+    np.testing.assert_allclose(curves[0].get_ydata(), [0.9025, 0.9225, 0.9425])  # the median of two seeds
+
+
+def test_lines_take_logarithms_and_limits():
+    (axes,) = plots.lines(np.array([1, 10, 100]), {"a": [1e-3, 1e-2, 1]}, logx=True, logy=True, ylim=(1e-4, 10)).axes
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+    np.testing.assert_allclose(axes.get_ylim(), (1e-4, 10))
+    (axes,) = plots.lines(np.array([1, 10, 100]), {"a": [1e-3, 1e-2, 1]}).axes
+    assert (axes.get_xscale(), axes.get_yscale()) == ("linear", "linear")
+
+
+def test_networks_name_their_weights_if_asked():
+    named = {text.get_text() for axes in plots.networks([W1, W2], [V1, V2], values=True).axes for text in axes.texts}
+    assert {f"{weight:.2g}" for kernel in (W1, W2, V1, V2) for weight in kernel.flat if weight} <= named
+    bare = {text.get_text() for axes in plots.networks([W1, W2], [V1, V2]).axes for text in axes.texts}
+    assert not {"-2", "0.5"} & bare
 
 
 # Chapter 2
