@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 import toc
 
-PAGES = [*toc.documents(), "search", "genindex"]
+PAGES = [*toc.documents(), "search", "genindex", "py-modindex", "_modules/helpers/weights"]
 WIDTHS = {"wide": 1280, "phone": 360}
 
 # ------------------------------------------------------------------ as files

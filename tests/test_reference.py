@@ -1,0 +1,50 @@
+"""The reference on the built pages: whole, linked from the chapters, found by the search."""
+
+import importlib
+from urllib.parse import quote
+
+import pytest
+from sphinx.util.inventory import InventoryFile
+from test_pages import Visit, read, serve
+
+import helpers
+
+ROOMS = ("helpers", *(f"helpers.{room}" for room in "data experiments explore lab measures plots studies".split()))
+
+
+@pytest.fixture(scope="module")
+def entries(html):
+    """{full name: address} of all that the reference describes."""
+    with open(html / "objects.inv", "rb") as file:
+        found = InventoryFile.load(file, "", lambda base, uri: uri)
+    return {name: entry[2] for kind, names in found.items() if kind.startswith("py:") for name, entry in names.items()}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_public_name_is_described(room, entries):
+    public = importlib.import_module(room).__all__
+    # A name may be public in two rooms; it is described in one of them.
+    described = {name.rpartition(".")[2] for name in entries if name.startswith("helpers.")}
+    assert set(public) - described == set()
+
+
+def test_a_chapter_links_a_name_once_at_its_first_mention(html, entries):
+    links = read(html / "book" / "03_net2widernet.html").links
+    for name in ("helpers.net2wider_net", "helpers.wider2net_fc", "helpers.function_gap"):
+        assert links.count(entries[name].removeprefix("book/")) == 1, name
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", ["net2wider_net", "learning_curves"])
+def test_search_finds_a_function(browser, html, entries, name):
+    (full,) = (entry for entry in entries if entry.rpartition(".")[2] == name)
+    with serve(html) as address, Visit(browser, address, "search") as visit:
+        visit.page.goto(f"{address}search.html?q={quote(name)}")
+        first = visit.page.locator("#search-results li a").first
+        assert first.get_attribute("href").endswith(entries[full])
+
+
+def test_a_name_that_nobody_describes_is_noticed(entries, monkeypatch):
+    monkeypatch.setattr(helpers, "__all__", [*helpers.__all__, "no_such_name"])
+    with pytest.raises(AssertionError, match="no_such_name"):
+        test_every_public_name_is_described("helpers", entries)
