@@ -10,6 +10,7 @@ from pathlib import Path
 
 import address
 import pytest
+import toc
 import yaml
 
 ROOT = address.ROOT
@@ -219,3 +220,19 @@ def test_workflows_ask_for_few_permissions():
         assert workflow["permissions"] == {"contents": "read"}, path.name
         for used in re.findall(r"uses: (\S+)", path.read_text(encoding="utf-8")):
             assert re.fullmatch(r"[\w.-]+/[\w.-]+@v\d+(\.\d+)*", used), f"{path.name}: {used}"
+
+
+# ------------------------------------------------------------------ the routes through the book
+
+
+def stops():
+    """{page: its routes} on the map of the chapters."""
+    (drawn,) = re.findall(r"```\{chapter-map\}.*\n([^`]+)```", read("book/path.md"))
+    return {page: routes.split() for page, _, routes in (line.partition(":") for line in drawn.splitlines())}
+
+
+def test_every_chapter_is_on_the_map_in_reading_order():
+    read_in_order = [name.removeprefix("book/") for name in toc.documents()]
+    chapters = [name for name in read_in_order if name[:2].isdigit() or name == "lab"]
+    assert list(stops()) == chapters
+    assert all("week" in routes for routes in stops().values())
