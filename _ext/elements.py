@@ -16,7 +16,7 @@ from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
 ROOMS = {"net2net-deepen": "explore", "net2net-lab": "lab", "net2net-race": "race", "net2net-widen": "explore"}
-OPTIONS = "width seed way noise mapping parts unit kind activation layers v size tap study arms axis measure hidden at"
+OPTIONS = "width seed way noise mapping parts unit kind activation layers v size tap study arms axis measure without at"
 
 
 def word(text):

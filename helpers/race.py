@@ -29,7 +29,7 @@ LOOKS = (
 )
 
 
-def race(study="mnist_article", *, arms=None, axis="updates", measure="val_accuracy", hidden=(), at=1.0):
+def race(study="mnist_article", *, arms=None, axis="updates", measure="val_accuracy", without=(), at=1.0):
     """Play the recorded runs of a study.
 
     Parameters
@@ -39,7 +39,7 @@ def race(study="mnist_article", *, arms=None, axis="updates", measure="val_accur
         update, examples, seconds, val_accuracy and val_loss. What not all seeds of an arm have measured is left out.
     arms : list of str, optional
         Which arms, in this order; by default all.
-    axis, measure, hidden, at
+    axis, measure, without, at
         To begin with; see `Race`.
 
     Returns
@@ -61,7 +61,7 @@ def race(study="mnist_article", *, arms=None, axis="updates", measure="val_accur
     True
     """
     frame = experiments.load_results(study) if isinstance(study, str) else study
-    return Race(study=_summary(frame, arms), axis=axis, measure=measure, hidden=list(hidden), at=at)
+    return Race(study=_summary(frame, arms), axis=axis, measure=measure, without=list(without), at=at)
 
 
 def _summary(frame, arms):
@@ -108,19 +108,19 @@ class Race(explore.Explorable):
         Updates; processor seconds of training; the same with those of the seed's teacher added, for students that have
         one: all arms but ``scratch...``.
     measure : {"val_accuracy", "val_loss"}
-    hidden : list of str
+    without : list of str
         Arms that are not shown.
     at : float
         The moment, from 0 at the start to 1 at the end. Time runs with the square of it, as the axis is stretched.
     """
 
-    tag, state = TAG, ("study", "axis", "measure", "hidden", "at")
+    tag, state = TAG, ("study", "axis", "measure", "without", "at")
     _esm, _css = explore._faces(TAG)
 
     study = t.Dict().tag(sync=True)
     axis = t.Enum(list(AXES), "updates").tag(sync=True)
     measure = t.Enum(list(MEASURES), "val_accuracy").tag(sync=True)
-    hidden = t.List(t.Unicode()).tag(sync=True)
+    without = t.List(t.Unicode()).tag(sync=True)
     at = t.Float(1.0).tag(sync=True)
 
     @t.validate("axis")
@@ -129,12 +129,12 @@ class Race(explore.Explorable):
             raise Net2NetError(f"axis: {proposal['value']!r} needs a teacher for every seed, and the study has none")
         return proposal["value"]
 
-    @t.validate("hidden")
-    def _check_hidden(self, proposal):
+    @t.validate("without")
+    def _check_without(self, proposal):
         known = [summary["arm"] for summary in self.study["arms"]]
         unknown = [arm for arm in proposal["value"] if arm not in known]
         if unknown:
-            raise Net2NetError(f"hidden: expected some of {', '.join(known)}, got {', '.join(unknown)}")
+            raise Net2NetError(f"without: expected some of {', '.join(known)}, got {', '.join(unknown)}")
         return proposal["value"]
 
     @t.validate("at")
@@ -185,7 +185,7 @@ class Race(explore.Explorable):
         standing = []
         for summary in self._running:
             values = [middle for place, middle, *_ in self._points(summary).tolist() if place <= self.time]
-            if values and summary["arm"] not in self.hidden:
+            if values and summary["arm"] not in self.without:
                 standing.append((summary["arm"], values[-1]))
         return sorted(standing, key=lambda pair: pair[1], reverse=self.measure.endswith("accuracy"))
 
@@ -195,7 +195,7 @@ class Race(explore.Explorable):
         arms, standing = self.study["arms"], self.standing
         if not arms:
             return "No results are recorded for this study."
-        if len(set(self.hidden)) == len(arms):
+        if len(set(self.without)) == len(arms):
             return "No arm is shown."
         if not standing:
             return "None of the arms shown has been measured yet."
@@ -227,7 +227,7 @@ class Race(explore.Explorable):
         for number, summary in enumerate(self.study["arms"]):
             points = self._points(summary)
             points = points[points[:, 0] <= self.time]
-            if summary["arm"] not in self.hidden and len(points):
+            if summary["arm"] not in self.without and len(points):
                 if self._still(summary):
                     points = np.array([points[0], [self.time, *points[0, 1:]]])
                 name = f"{chr(65 + number % 26)} {summary['arm']}"

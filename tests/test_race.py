@@ -155,9 +155,9 @@ def test_arms_look_different_up_to_twenty():
         ),
         ({"axis": "total", "at": 0.5}, "After 20.5 s teacher leads with 31.00 %, then scratch_wider 11.00 %. Medians"),
         ({"axis": "total", "at": 1}, "After 82.0 s scratch_wider leads with 81.00 %"),
-        ({"hidden": ["scratch_wider", "randompad"]}, "After 200 updates net2wider leads with 71.00 %. Medians"),
-        ({"hidden": list(KNOWN)}, "No arm is shown."),
-        ({"axis": "total", "at": 0.1, "hidden": ["teacher", "scratch_wider"]}, "None of the arms shown has been"),
+        ({"without": ["scratch_wider", "randompad"]}, "After 200 updates net2wider leads with 71.00 %. Medians"),
+        ({"without": list(KNOWN)}, "No arm is shown."),
+        ({"axis": "total", "at": 0.1, "without": ["teacher", "scratch_wider"]}, "None of the arms shown has been"),
     ],
 )
 def test_words_are_those_known(several, state, wanted):
@@ -190,10 +190,10 @@ def test_picture_draws_what_is_shown_until_the_moment(several):
         return ends, max(np.max(x) for x in xs), len(axes.collections)
 
     assert drawn() == ({"A teacher", "B net2wider", "C scratch_wider", "D randompad"}, 200, 4)
-    several.at, several.hidden = 0.8, ["teacher"]
+    several.at, several.without = 0.8, ["teacher"]
     assert drawn() == ({"B net2wider", "C scratch_wider", "D randompad"}, 100, 3)
     assert race.race(study(KNOWN, seeds=1)).picture()[0].axes[0].collections[:] == [], "one seed has no band"
-    several.hidden = list(KNOWN)
+    several.without = list(KNOWN)
     assert several.picture()[2] == "No arm is shown."
 
 
@@ -207,7 +207,7 @@ def test_study_without_rows_says_so():
     ("name", "value", "message"),
     [
         ("at", 1.5, "at: expected a number from 0 to 1, got 1.5"),
-        ("hidden", ["net3"], "hidden: expected some of teacher, .*, got net3"),
+        ("without", ["net3"], "without: expected some of teacher, .*, got net3"),
     ],
 )
 def test_state_that_does_not_fit_is_refused(several, name, value, message):
@@ -410,15 +410,15 @@ def test_arms_are_hidden_and_shown(show, how):
     ]
     low = page.locator(".n2n-curve[d]").first
     act(arm(page, "randominit"))
-    assert find(page, "race.state.hidden") == ["randominit"]
-    assert said(page) == race.race(hidden=["randominit"]).words
+    assert find(page, "race.state.without") == ["randominit"]
+    assert said(page) == race.race(without=["randominit"]).words
     assert page.locator(".n2n-marks").nth(3).get_attribute("d") == ""
     assert page.locator(".n2n-plot .n2n-name").nth(3).get_attribute("visibility") == "hidden"
     for name in ("scratch_deeper", "scratch_wider", "randompad"):
         act(arm(page, name))
     assert page.locator(".n2n-plot .n2n-tick", has_text="50 %").count() == 0, "what is left fills the picture"
     act(arm(page, "randominit"))
-    assert find(page, "race.state.hidden") == ["scratch_deeper", "scratch_wider", "randompad"]
+    assert find(page, "race.state.without") == ["scratch_deeper", "scratch_wider", "randompad"]
     assert low.count() == 1
     for name in ("teacher", "teacher_continued", "net2deeper", "net2wider", "net2wider_random", "randominit"):
         act(arm(page, name))
@@ -548,7 +548,7 @@ def test_settings_that_make_no_sense_are_set_right(show, several):
     page.evaluate(
         """() => {
             const wrong = document.createElement('net2net-race'), first = document.querySelector('net2net-race');
-            const values = { axis: 'miles', measure: 'x', hidden: '["nobody", 3]', at: 'late' };
+            const values = { axis: 'miles', measure: 'x', without: '["nobody", 3]', at: 'late' };
             wrong.setAttribute('study', first.getAttribute('study'));
             for (const [name, value] of Object.entries(values)) wrong.setAttribute(name, value);
             const none = document.createElement('net2net-race');
@@ -560,7 +560,7 @@ def test_settings_that_make_no_sense_are_set_right(show, several):
     assert {name: value for name, value in state.items() if name != "study"} == {
         "axis": "updates",
         "measure": "val_accuracy",
-        "hidden": [],
+        "without": [],
         "at": 1,
     }
     assert find(page, "race.says.textContent", 1) == "No results are recorded for this study."
@@ -569,13 +569,13 @@ def test_settings_that_make_no_sense_are_set_right(show, several):
 @pytest.mark.browser
 def test_python_and_hands_move_the_notebooks_race(in_notebook, several):
     page = in_notebook(several)
-    page.evaluate("model.fromPython({ axis: 'total', at: 0.5, hidden: ['teacher'] })")
-    assert find(page, "[race.state.axis, race.state.at, race.state.hidden]") == ["total", 0.5, ["teacher"]]
+    page.evaluate("model.fromPython({ axis: 'total', at: 0.5, without: ['teacher'] })")
+    assert find(page, "[race.state.axis, race.state.at, race.state.without]") == ["total", 0.5, ["teacher"]]
     arm(page, "randompad").click()
     button(page, "Play").click()
     wait(page, "race.state.at > 0.5")
     button(page, "Pause").click()
-    assert page.evaluate("model.saved") == ["hidden", "at"]
+    assert page.evaluate("model.saved") == ["without", "at"]
     several.set_state(page.evaluate("Object.fromEntries(model.saved.map((name) => [name, model.values[name]]))"))
-    assert several.hidden == ["teacher", "randompad"]
+    assert several.without == ["teacher", "randompad"]
     assert several.at == find(page, "race.state.at")

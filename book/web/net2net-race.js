@@ -1,4 +1,4 @@
-/* <net2net-race study='{"name", "axes", "measures", "arms"}' axis="updates" measure="val_accuracy" hidden="[]" at="1">
+/* <net2net-race study='{"name", "axes", "measures", "arms"}' axis="updates" measure="val_accuracy" without="[]" at="1">
 
    Recorded runs, played: every arm of a study is a line, and time goes on as its runs were measured. helpers/race.py
    writes the element with the medians and ranges over the seeds, and is its other face: what is said here, `Race.words`
@@ -27,7 +27,7 @@
     calm = matchMedia("(prefers-reduced-motion: reduce)");
 
     static title = "Play the recorded runs";
-    static defaults = { study: null, axis: "updates", measure: "val_accuracy", hidden: [], at: 1 };
+    static defaults = { study: null, axis: "updates", measure: "val_accuracy", without: [], at: 1 };
 
     settle(state) {
       const study = Array.isArray(state.study?.arms) ? state.study : { axes: [], arms: [] };
@@ -37,7 +37,7 @@
         study: state.study,
         axis: study.axes.includes(state.axis) ? state.axis : "updates",
         measure: state.measure in MEASURES ? state.measure : "val_accuracy",
-        hidden: Array.isArray(state.hidden) ? state.hidden.filter((arm) => names.includes(arm)) : [],
+        without: Array.isArray(state.without) ? state.without.filter((arm) => names.includes(arm)) : [],
         at,
       };
     }
@@ -46,7 +46,7 @@
 
     get arms() { return this.state.study?.arms ?? []; }
 
-    get shown() { return this.arms.filter(({ arm }) => !this.state.hidden.includes(arm)); }
+    get shown() { return this.arms.filter(({ arm }) => !this.state.without.includes(arm)); }
 
     get accuracy() { return this.state.measure.endsWith("accuracy"); }
 
@@ -202,8 +202,8 @@
         const stroke = `stroke: ${color}${run.dash ? `; stroke-dasharray: ${run.dash}` : ""}`;
         const input = make("input", { type: "checkbox" }), score = make("b", { class: "n2n-score" }), place = make("small");
         input.addEventListener("change", () => {
-          const hidden = this.state.hidden.filter((arm) => arm !== run.arm);
-          this.set({ hidden: input.checked ? hidden : [...hidden, run.arm] }, { byHand: true });
+          const without = this.state.without.filter((arm) => arm !== run.arm);
+          this.set({ without: input.checked ? without : [...without, run.arm] }, { byHand: true });
         });
         const swatch = make("svg", { width: 24, height: 16, "aria-hidden": "true" }, make("path", { d: "M0 8h24", fill: "none", class: "n2n-curve", style: stroke }));
         const row = make("div", { class: "n2n-row" }, make("label", {}, input, make("span", {}, swatch, make("b", {}, `${letter} ${run.arm}`), score, place)));
@@ -249,9 +249,9 @@
     scale(value) { return this.accuracy ? -Math.log(1.001 - value) : Math.log(Math.max(value, LEAST)); }
 
     renderPlot() {
-      const wide = this.plot.clientWidth || 700, { left, right, top, bottom } = EDGE, { axis, hidden } = this.state, { most, time } = this;
+      const wide = this.plot.clientWidth || 700, { left, right, top, bottom } = EDGE, { without } = this.state, { most, time } = this;
       const px = (x) => left + Math.sqrt(x / most) * (wide - left - right);
-      const drawn = this.curves.map((curve) => ({ ...curve, points: hidden.includes(curve.run.arm) ? [] : this.points(curve.run) }));
+      const drawn = this.curves.map((curve) => ({ ...curve, points: without.includes(curve.run.arm) ? [] : this.points(curve.run) }));
       const values = drawn.flatMap(({ points }) => points.flatMap(({ low, high }) => [this.scale(low), this.scale(high)]));
       const low = values.length ? Math.min(...values) : 0, high = Math.max(...values, low + 0.1);
       const py = (value) => top + 6 + ((high - this.scale(value)) / (high - low)) * (HIGH - top - bottom - 12);
@@ -308,11 +308,11 @@
     }
 
     renderRows() {
-      const { standing } = this, { hidden } = this.state;
+      const { standing } = this, { without } = this.state;
       for (const { run, input, score, place } of this.curves) {
         const value = this.last(run), here = standing.find(({ arm }) => arm === run.arm);
         const ahead = here ? standing.filter((other) => (this.accuracy ? other.value > here.value : other.value < here.value)).length : 0;
-        input.checked = !hidden.includes(run.arm);
+        input.checked = !without.includes(run.arm);
         say(score, value ? this.written(value.middle) : "");
         const from = value && run.seeds > 1 ? ` · ${this.written(value.low).replace(" %", "")} to ${this.written(value.high)}` : "";
         say(place, !input.checked ? "not shown" : this.still(run) ? `stopped here${from}` : !value ? "not begun" : `place ${ahead + 1}${from}`);
