@@ -264,24 +264,48 @@ def test_a_factor_says_which_layer_stops_it():
         net2wider_net(alone, 2)
 
 
-def test_ties_that_no_mapping_serves_are_refused():
+def test_one_tensor_reshaped_in_two_ways():
     x = keras.Input((4,))
     h = kl.Dense(6, name="wide")(x)
     pairs = kl.Reshape((3, 2))(h)  # channels are pairs at three positions ...
     triples = kl.Reshape((2, 3))(h)  # ... and triples at two
     both = kl.Concatenate()([kl.Flatten()(kl.Dense(3)(pairs)), kl.Flatten()(kl.Dense(3)(triples))])
     model = randomize(keras.Model(x, kl.Dense(2)(both)))
-    try:
-        student = net2wider_net(model, {"wide": 12}, seed=0)
-    except Net2NetError as error:
-        assert "ties channels that lie differently" in str(error)
-    else:
-        assert relative_gap(model, student) <= EXACT["float32"]
+    student = net2wider_net(model, {"wide": 12}, seed=0)
+    assert student.get_layer("wide").units == 12
+    assert relative_gap(model, student) <= EXACT["float32"]
+
+
+def test_ties_that_no_mapping_serves_are_refused():
+    x = keras.Input((5, 5, 1))
+    twos = kl.DepthwiseConv2D(1, depth_multiplier=2)(kl.Conv2D(3, 1, name="three")(x))  # a a b b c c
+    threes = kl.DepthwiseConv2D(1, depth_multiplier=3)(kl.Conv2D(2, 1, name="two")(x))  # d d d e e e
+    h = kl.Conv2D(4, 1, name="free")(kl.Add(name="sum")([twos, threes]))
+    model = randomize(keras.Model(x, kl.Conv2D(2, 1)(h)))
+    for name in ("three", "two"):
+        with pytest.raises(Net2NetError, match=f"layer '{name}' .* layer 'sum' ties channels that lie differently"):
+            net2wider_net(model, {name: 6})
+    assert relative_gap(model, net2wider_net(model, {"free": 6}, seed=0)) <= EXACT["float32"]
+
+
+def test_a_layer_called_in_two_ways_stays_as_it_is():
+    x = keras.Input((4,))
+    reshape = kl.Reshape((3, 2), name="shared")
+    flat = kl.Dense(6, name="flat")(x)  # channels become positions, which a mapping can follow ...
+    crossed = kl.Dense(3, name="crossed")(kl.Reshape((2, 2))(kl.Dense(4)(x)))  # ... and (2, 3) becomes (3, 2): none can
+    both = kl.Concatenate()([kl.Flatten()(reshape(flat)), kl.Flatten()(reshape(crossed))])
+    model = randomize(keras.Model(x, kl.Dense(2)(kl.Dense(4, name="free")(both))))
+    with pytest.raises(Net2NetError, match="layer 'flat' .* layer 'shared' is called in two ways that have no rule"):
+        net2wider_net(model, {"flat": 12})
+    with pytest.raises(Net2NetError, match="layer 'crossed' cannot be widened: 'shared' reshapes"):
+        net2wider_net(model, {"crossed": 6})
+    assert relative_gap(model, net2wider_net(model, {"free": 6}, seed=0)) <= EXACT["float32"]
 
 
 def test_unknown_sides():
     tokens = keras.Input((None,), dtype="int32")
-    h = kl.LSTM(4, name="lstm")(kl.Embedding(9, 5, name="words")(tokens * 2 - tokens))
+    same = kl.Maximum()([tokens, tokens * 2 - tokens])
+    h = kl.LSTM(4, name="lstm")(kl.Embedding(9, 5, name="words")(same))
     model = randomize(keras.Model(tokens, kl.Dense(2)(h)))
     student = net2wider_net(model, 2, seed=0)
     assert student.get_layer("words").output_dim == 10

@@ -488,6 +488,30 @@ class NoConfig(kl.Layer):
         return x * self.factor
 
 
+class Forgetful(kl.Layer):
+    """Its settings do not tell of a weight that it has."""
+
+    def __init__(self, scaled=False, **how):
+        super().__init__(**how)
+        self.scaled = scaled
+
+    def build(self, shape):
+        self.scale = self.add_weight((), "ones") if self.scaled else None
+
+    def call(self, x):
+        return x if self.scale is None else x * self.scale
+
+    def get_config(self):
+        return {"name": self.name}
+
+
+def test_a_weight_that_the_settings_do_not_tell_of_is_missed():
+    teacher = keras.Sequential([keras.Input((4,)), kl.Dense(3), kl.Dense(3), Forgetful(True, name="odd"), kl.Dense(2)])
+    for grow in (lambda: net2wider_net(teacher, {teacher.layers[0].name: 6}), lambda: net2deeper_net(teacher)):
+        with pytest.raises(Net2NetError, match="layer 'odd' has 1 weights, but a new one with its settings has 0"):
+            grow()
+
+
 def test_a_layer_that_cannot_be_copied_is_named():
     x = keras.Input((4,))
     teacher = keras.Model(x, kl.Dense(2)(kl.Dense(5, name="hidden")(NoConfig(3.0)(x))))
