@@ -11,6 +11,7 @@ import lean
 import nbformat
 import pytest
 import toc
+import trust
 
 ROOT = address.ROOT
 CHAPTERS = [pytest.param(path, id=path.stem) for path in toc.chapters()]
@@ -101,24 +102,69 @@ def test_chapter_opens_with_its_card(notebook):
         assert promise in opening.source
 
 
-def test_chapter_has_one_title_and_its_closing_sections(prose):
-    prose = re.sub(r"^(`{3,}).*?^\1", "", prose, flags=re.MULTILINE | re.DOTALL)
-    assert len(re.findall(r"^# \S", prose, re.MULTILINE)) == 1
-    headings = re.findall(r"^## (.+?)\s*$", prose, re.MULTILINE)
-    assert [heading for heading in headings if heading in ("Summary", "Exercises", "Read on")] == [
-        "Summary",
-        "Exercises",
-        "Read on",
+def test_chapter_has_its_form(prose):
+    assert trust.form_faults(prose) == []
+
+
+SOUND = (
+    """# A title
+
+## Summary
+
+## Exercises
+
+"""
+    + "\n".join(
+        f"""````{{exercise}} An exercise
+:label: ex-{n}
+````
+````{{solution}} ex-{n}
+:class: dropdown
+````
+"""
+        for n in range(3)
+    )
+    + "\n## Read on\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("# A title", "A title", "one title"),
+        ("## Summary", "## In short", "closing sections"),
+        ("## Read on", "## Summary", "closing sections"),
+        (":label: ex-2", ":label: ex-9", "no solution of ex-9"),
+        (":label: ex-2", "", "three exercises"),
+        (":class: dropdown", ":class: tip", "ex-0 is not collapsed"),
+    ],
+)
+def test_a_lack_of_form_is_noticed(old, new, fault):
+    assert trust.form_faults(SOUND) == []
+    assert fault in "\n".join(trust.form_faults(SOUND.replace(old, new)))
+
+
+def test_numbers_in_prose_are_measured(notebook):
+    cells = [
+        (n, trust.typed_numbers(cell.source)) for n, cell in enumerate(notebook.cells) if cell.cell_type == "markdown"
     ]
+    typed = {f"cell {n}": numbers for n, numbers in cells if numbers}
+    assert typed == {}, "glue what was measured; a setting is mathematics, $0.1$, or code, `0.1`"
 
 
-def test_every_exercise_has_a_collapsed_solution(prose):
-    exercises = re.findall(r"\{exercise(?:-start)?\}.*\n(?::.*\n)*?:label: (\S+)", prose)
-    solutions = re.findall(r"\{solution(?:-start)?\} (\S+)((?:\n:.*)*)", prose)
-    assert len(exercises) >= 3
-    assert sorted(exercises) == sorted(label for label, _ in solutions)
-    for label, options in solutions:
-        assert re.search(r"^:class:.*\bdropdown\b", options, re.MULTILINE), f"the solution of {label} is not collapsed"
+@pytest.mark.parametrize(
+    ("prose", "typed"),
+    [
+        ("It ends at 94.95, after 3 epochs.", ["94.95"]),
+        ("A share of 94.95 % or 3% is **2.5**.", ["94.95", "3%", "2.5"]),
+        ("```{admonition} Predict\nOr is it 12 percent?\n```", ["12 percent"]),
+        ("{cite:p}`a2016` found 97.1. We find 98.2.", ["98.2"]),
+        ("{glue:text}`gap:.2f`, $0.5$, `0.1`, [here](a-3.15.md), version 3.15.1 and\n```python\n0.7\n```", []),
+        ("$$\n0.25\n$$\n\n{cite:t}`a2016`, section 2.4, has 97.1.", []),
+    ],
+)
+def test_typed_numbers_are_noticed(prose, typed):
+    assert trust.typed_numbers(prose) == typed
 
 
 def test_code_cells_are_short(notebook):

@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 import toc
+import trust
 
 PAGES = [*toc.documents(), "search", "genindex", "py-modindex", "_modules/helpers/weights"]
 WIDTHS = {"wide": 1280, "phone": 360}
@@ -85,6 +86,38 @@ def test_page_loads_only_files_that_stand_beside_it(page_file):
 
 def test_every_picture_is_described(page_file):
     assert read(page_file).undescribed == []
+
+
+@pytest.mark.parametrize("name", toc.documents())
+def test_pictures_and_headings_serve_those_who_do_not_see(html, name):
+    page = (html / f"{name}.html").read_text(encoding="utf-8")
+    assert trust.alt_faults(page) == []
+    assert trust.heading_faults(page) == []
+
+
+FIGURE = """<article><h1>A</h1><h2>B</h2><h3>C</h3><h2>D</h2><figure><img alt="Two curves, of which the blue one rises"
+src="_images/a.png"><figcaption><p>Accuracy by epoch, for teacher and student.</p></figcaption></figure></article>"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("Two curves, of which the blue one rises", "", "got 0"),
+        ("Two curves, of which the blue one rises", "A plot", "got 6"),
+        ("Two curves, of which the blue one rises", "Two curves. " * 40, "got 480"),
+        ("Two curves, of which the blue one rises", "Accuracy by epoch, for teacher and student", "caption"),
+        ("Two curves, of which the blue one rises", "_images/learning_curves_of_two.png", "file's name"),
+        ("h3", "h4", "h4 follows h2"),
+        ("h1", "h2", "one h1"),
+        ("<h3>C</h3>", "<h1>C</h1>", "one h1"),
+    ],
+)
+def test_faults_of_pictures_and_headings_are_noticed(old, new, fault):
+    def faults(page):
+        return trust.alt_faults(page) + trust.heading_faults(page)
+
+    assert faults(FIGURE) == []
+    assert fault in "\n".join(faults(FIGURE.replace(old, new)))
 
 
 def test_first_page_leads_to_the_book(html):

@@ -9,8 +9,10 @@ import tomllib
 from pathlib import Path
 
 import address
+import nbformat
 import pytest
 import toc
+import trust
 import yaml
 
 ROOT = address.ROOT
@@ -220,6 +222,26 @@ def test_workflows_ask_for_few_permissions():
         assert workflow["permissions"] == {"contents": "read"}, path.name
         for used in re.findall(r"uses: (\S+)", path.read_text(encoding="utf-8")):
             assert re.fullmatch(r"[\w.-]+/[\w.-]+@v\d+(\.\d+)*", used), f"{path.name}: {used}"
+
+
+# ------------------------------------------------------------------ the bibliography
+
+
+def test_citations_lead_somewhere():
+    cells = [cell for path in toc.chapters() for cell in nbformat.read(path, 4).cells]
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "book").rglob("*.md")]
+    texts += [cell.source for cell in cells if cell.cell_type == "markdown"]
+    assert trust.citation_faults(read("book/references.bib"), texts) == []
+
+
+def test_faults_of_citations_are_noticed():
+    sound = "@misc{a2016, title = {A}, eprint = {1511.05641}}\n@misc{b2020, title = {B}, url = {https://b.org}}"
+    assert trust.citation_faults(sound, ["{cite:p}`a2016,b2020`"]) == []
+    assert trust.citation_faults(sound, ["{cite:t}`a2016`"]) == ["b2020: nobody cites it"]
+    (nowhere,) = trust.citation_faults(sound, ["{cite:p}`a2016,b2020`", "{cite}`c2021`"])
+    assert nowhere.startswith("c2021: cited")
+    (numberless,) = trust.citation_faults(sound.replace("url", "note"), ["{cite:p}`a2016,b2020`"])
+    assert numberless.startswith("b2020: expected one of")
 
 
 # ------------------------------------------------------------------ the routes through the book

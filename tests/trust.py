@@ -1,0 +1,149 @@
+"""What readers must be able to rely on, as functions that name each fault they find: the tests ask them for none."""
+
+import re
+from html.parser import HTMLParser
+from itertools import pairwise
+
+from pybtex.database import parse_string
+
+ALT = range(20, 401)  # characters: more than a name, less than a page
+
+# ------------------------------------------------------------------ prose
+
+NOT_PROSE = [
+    r"^\$\$.*?\$\$",
+    r"\$[^$\n]+(?:\n[^$\n]+)?\$",
+    r"\{glue(?::\w+)?\}`[^`]*`",
+    r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)",
+    r"\]\([^)\s]*\)",
+    r"https?://\S+",
+]
+CITATION = re.compile(r"\{cite(?::\w+)?\}`([^`]+)`")
+NUMBER = re.compile(r"(?<![\w.])\d+\.\d+(?![\w.]*\d)|\d+\s?(?:%|percent\b)")
+
+
+def without_code(text):
+    """Return Markdown without fenced code and formulas, and without the fences and options of directives."""
+    kept, fences = [], []
+    for line in text.splitlines():
+        fence = re.match(r"(`{3,}|:{3,})(\{[\w:-]+\})?", line)
+        if fences and line.strip() == fences[-1][0]:
+            fences.pop()
+        elif fence and not any(code for _, code in fences):
+            fences.append((fence[1], fence[2] in (None, "{code-block}", "{eval-rst}", "{math}")))
+        elif not any(code for _, code in fences) and not (fences and re.match(r":[\w-]+:", line)):
+            kept.append(line)
+    return "\n".join(kept)
+
+
+def typed_numbers(prose):
+    """Return the decimals and percentages that are typed: not glued, nor mathematics, code, or beside a citation."""
+    text = CITATION.sub("<cited>", without_code(prose))
+    for pattern in NOT_PROSE:
+        text = re.sub(pattern, " ", text, flags=re.MULTILINE | re.DOTALL)
+    sentences = re.split(r"\n\s*\n|\n\s*[-*] |\n\s*\d+\. |(?<=[.?!])\s+(?=[A-Z*{<])", text)
+    return [number for one in sentences if "<cited>" not in one for number in NUMBER.findall(one)]
+
+
+# ------------------------------------------------------------------ a chapter's form
+
+
+def form_faults(prose):
+    """Return what a chapter lacks: one title, its closing sections in order, three exercises, collapsed solutions."""
+    outline = re.sub(r"^(`{3,}).*?^\1$", "", prose, flags=re.MULTILINE | re.DOTALL)
+    faults = []
+    if (titles := len(re.findall(r"^# \S", outline, re.MULTILINE))) != 1:
+        faults.append(f"expected one title, got {titles}")
+    closing = [name for name in re.findall(r"^## (.+?)\s*$", outline, re.MULTILINE) if name in CLOSING]
+    if closing != CLOSING:
+        faults.append(f"expected the closing sections {CLOSING}, got {closing}")
+    exercises = re.findall(r"\{exercise(?:-start)?\}.*\n(?::.*\n)*?:label: (\S+)", prose)
+    solutions = dict(re.findall(r"\{solution(?:-start)?\} (\S+)((?:\n:.*)*)", prose))
+    if len(exercises) < 3:
+        faults.append(f"expected three exercises or more, got {len(exercises)}")
+    faults += [f"no solution of {label}" for label in exercises if label not in solutions]
+    faults += [f"a solution of {label}, which is no exercise here" for label in solutions if label not in exercises]
+    faults += [
+        f"the solution of {label} is not collapsed"
+        for label, options in solutions.items()
+        if not re.search(r"^:class:.*\bdropdown\b", options, re.MULTILINE)
+    ]
+    return faults
+
+
+CLOSING = ["Summary", "Exercises", "Read on"]
+
+# ------------------------------------------------------------------ citations
+
+
+def citation_faults(bibliography, texts):
+    """Return entries that cannot be found by a number, or that nobody cites, and citations of nothing."""
+    entries = parse_string(bibliography, "bibtex").entries
+    cited = {key.strip() for text in texts for found in CITATION.findall(text) for key in found.split(",")}
+    numbers = ("doi", "eprint", "url", "isbn")
+    faults = [
+        f"{key}: expected one of {numbers}" for key, entry in entries.items() if not set(numbers) & set(entry.fields)
+    ]
+    faults += [f"{key}: nobody cites it" for key in entries if key not in cited]
+    return faults + [f"{key}: cited, and not in the bibliography" for key in sorted(cited - set(entries))]
+
+
+# ------------------------------------------------------------------ built pages
+
+
+class Article(HTMLParser):
+    """The headings of a page's article, and its pictures, each as (alt text, caption, file)."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.headings, self.pictures = [], []
+        self.inside, self.caption, self.first = False, None, 0
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        self.inside |= tag == "article"
+        if self.inside and re.fullmatch("h[1-6]", tag):
+            self.headings.append(int(tag[1]))
+        if self.inside and tag == "img":
+            self.pictures.append([given.get("alt") or "", "", given.get("src") or ""])
+        if tag == "figure":
+            self.first = len(self.pictures)
+        if tag == "figcaption":
+            self.caption = ""
+
+    handle_startendtag = handle_starttag
+
+    def handle_data(self, data):
+        if self.caption is not None:
+            self.caption += data
+
+    def handle_endtag(self, tag):
+        if tag == "article":
+            self.inside = False
+        if tag == "figcaption":
+            for picture in self.pictures[self.first :]:
+                picture[1] = " ".join(self.caption.split()).rstrip("#")
+            self.caption = None
+
+
+def alt_faults(page):
+    """Return the pictures of a page whose alt text is missing, too short or long, the caption, or a file's name."""
+    faults = []
+    for alt, caption, file in Article(page).pictures:
+        if len(alt) not in ALT:
+            faults.append(
+                f"{file[:60]}: expected {ALT.start} to {ALT.stop - 1} characters, got {len(alt)}: {alt[:60]!r}"
+            )
+        elif alt.rstrip(".") in caption.rstrip("."):
+            faults.append(f"{file[:60]}: repeats the caption: {alt[:60]!r}")
+        elif re.search(r"\.(?:png|svg|webp|jpe?g)\b|^_images", alt):
+            faults.append(f"{file[:60]}: a file's name: {alt[:60]!r}")
+    return faults
+
+
+def heading_faults(page):
+    """Return where the headings of a page do not begin with one h1, or leave out a level."""
+    levels = Article(page).headings
+    faults = [] if levels.count(1) == 1 and levels[0] == 1 else [f"expected one h1, first, got {levels}"]
+    return faults + [f"h{b} follows h{a}" for a, b in pairwise(levels) if b > a + 1]
