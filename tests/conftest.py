@@ -32,6 +32,8 @@ def _sources():
     for pattern in (
         "_config.yml",
         "_toc.yml",
+        "CHANGELOG.md",
+        "CITATION.cff",
         "_ext/*.py",
         "requirements.lock",
         "helpers/*.py",

@@ -13,7 +13,7 @@ ROOT = address.ROOT
 
 def test_every_page_of_the_contents_is_built(html):
     built = {path.relative_to(html).with_suffix("").as_posix() for path in html.rglob("*.html")}
-    made_by_sphinx = {"index", "genindex", "py-modindex", "search", "prf-prf"}
+    made_by_sphinx = {"404", "index", "genindex", "py-modindex", "search", "prf-prf"}
     pages = {name for name in built - made_by_sphinx if not name.startswith("_")}
     assert pages == set(toc.documents())
 
@@ -49,6 +49,7 @@ def tiny_book(tmp_path):
     for folder in ("_ext", "book/web"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     (tmp_path / "book" / "references.bib").touch()
+    shutil.copy(ROOT / "CITATION.cff", tmp_path)
 
     def build_with(*cells):
         page = nbformat.v4.new_notebook(

@@ -118,6 +118,8 @@ def test_versions_agree():
     version = project()["version"]
     citation = yaml.safe_load(read("CITATION.cff"))
     assert str(citation["version"]) == version
+    assert f"Version {version}" in read("book/index.md")
+    assert f"\n## {version}\n" in read("CHANGELOG.md")
     stated = re.search(r'^__version__ = "(.+)"', read("helpers/__init__.py"), re.MULTILINE)
     assert stated is None or stated[1] == version
 
