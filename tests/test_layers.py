@@ -949,6 +949,7 @@ def test_activations_are_asked_on_numbers():
         assert not rules.is_unitwise(activations.get(name)), name
     assert rules.is_unitwise(lambda x: ops.sin(x) * 3)
     assert not rules.is_unitwise(lambda x: x - ops.mean(x, axis=-1, keepdims=True))
+    assert not rules.is_unitwise(lambda x: x - ops.sum(ops.relu(x - 4), axis=-1, keepdims=True))  # only large values
     assert not rules.is_unitwise(lambda x: 1 / 0)
 
 
