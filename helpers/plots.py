@@ -207,7 +207,7 @@ def learning_curves(frame, panels, value="val_accuracy", ylabel=None, ylim=None,
 
 
 @_in_style
-def intervals(panels, xlabel, xscale="linear"):
+def intervals(panels, xlabel, xscale="linear", low=-np.inf):
     """Medians with their 95 % bootstrap intervals, over a dot for each seed.
 
     Parameters
@@ -217,6 +217,8 @@ def intervals(panels, xlabel, xscale="linear"):
         not reached, which is written at the right edge.
     xlabel : str
     xscale : {"linear", "log"}
+    low : float
+        Values below it would leave no room for the others; they are written at the left edge.
 
     Returns
     -------
@@ -225,29 +227,35 @@ def intervals(panels, xlabel, xscale="linear"):
     from helpers.measures import interval  # not at the top: SciPy takes a second, and no other figure needs it
 
     rows = [len(arms) for arms in panels.values()]
-    figure, grid = _figure(0.8 + 0.42 * sum(rows), nrows=len(panels), sharex=True, squeeze=False, height_ratios=rows)
+    figure, grid = _figure(0.9 + 0.46 * sum(rows), nrows=len(panels), sharex=True, squeeze=False, height_ratios=rows)
     for axes, (title, arms) in zip(grid.flat, panels.items(), strict=True):
         labels = []
         for y, (arm, values) in enumerate(arms.items()):
             label, color, _, marker = _look(arm, y)
             values = np.asarray(values, dtype="float64")
-            there = np.sort(values[np.isfinite(values)])
+            there = np.sort(values[np.isfinite(values) & (values >= low)])
             spread = y + 0.13 * (np.arange(len(there)) % 3 - 1)  # so that equal values do not hide each other
-            axes.plot(there, spread, ".", color=color, alpha=0.35, ms=5, mew=0)
+            axes.plot(there, spread, ".", color=color, alpha=0.6, ms=5, mew=0)
             middle = interval(values)
             if np.isfinite(middle.median):
-                high = middle.high if np.isfinite(middle.high) else there[-1]
-                axes.plot([middle.low, high], [y, y], color=color, lw=2.4, solid_capstyle="butt")
+                ends = np.clip([middle.low, middle.high], there[0], there[-1])
+                axes.plot(ends, [y, y], color=color, lw=2.4, solid_capstyle="butt")
                 axes.plot(middle.median, y, marker, color=color, ms=7)
-            if len(there) < len(values):
-                words = f"{len(values) - len(there)} of {len(values)} never"
-                axes.annotate(words, (1, y), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=8.5)
+            never, below = np.isinf(values).sum(), values[values < low]
+            notes = {1: f"{never} of {len(values)} never"} if never else {}
+            if len(below):
+                notes[0] = f"{len(below)} of {len(values)}: " + ", ".join(f"{value:.0f}" for value in below)
+            for x, words in notes.items():
+                place = {"xy": (x, y + 0.32), "xycoords": ("axes fraction", "data"), "va": "center", "fontsize": 8.5}
+                axes.annotate(words, ha="right" if x else "left", **place)
             labels.append(label.replace("\n", " "))
         axes.set_yticks(range(len(arms)), labels)
         axes.set_ylim(len(arms) - 0.5, -0.6)
         axes.tick_params(axis="y", length=0)
         axes.grid(axis="x", color="#dddddd", lw=0.8)
         axes.set_xscale(xscale)
+        if xscale == "linear":
+            axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(5))
         axes.set_title(title, loc="left", fontweight="bold")
     grid.flat[-1].set_xlabel(xlabel)
     return figure

@@ -1249,8 +1249,8 @@ ERRORS = {
         "widths: expected {layer name: new width} or a factor over 1, got an empty dict$",
     ),
     "unknown": (
-        lambda: net2wider_net(small(), {"hiden": 9}),
-        "widths: the model has no layer 'hiden'; near names: 'hidden'",
+        lambda: net2wider_net(small(), {"hiddenn": 9}),
+        "widths: the model has no layer 'hiddenn'; near names: 'hidden'",
     ),
     "unknown_far": (
         lambda: net2wider_net(small(), {"qqqq": 9}),
@@ -1291,8 +1291,8 @@ ERRORS = {
         "widths: model 'flat' has no hidden layer to widen",
     ),
     "after_unknown": (
-        lambda: net2deeper_net(small(), "hiden"),
-        "after: the model has no layer 'hiden'; near names: 'hidden'",
+        lambda: net2deeper_net(small(), "hiddenn"),
+        "after: the model has no layer 'hiddenn'; near names: 'hidden'",
     ),
     "after_pool": (
         lambda: net2deeper_net(small(), "pool"),

@@ -115,6 +115,9 @@ def test_intervals_show_every_seed_and_say_who_never_arrived():
     assert list(middle.get_xdata()) == [3]
     assert list(bar.get_xdata()) == [1, 5]  # its upper limit is infinite, so it goes to the last that arrived
     assert len(axes.lines) == 4  # nothing but an empty row of dots for the arm that never does
+    (axes,) = plots.intervals({"": {"net2wider x2": np.array([10.0, 96, 97, 98])}}, "x", low=90).axes
+    assert [text.get_text() for text in axes.texts] == ["1 of 4: 10"]
+    assert sorted(axes.lines[0].get_xdata()) == [96, 97, 98]
 
 
 def test_unknown_arm_is_named():
