@@ -30,6 +30,14 @@ def describe(app, pagename, templatename, context, doctree):
         )
 
 
+def leave_out_mathematics(app, pagename, templatename, context, doctree):
+    """Load MathJax, a megabyte, on pages that have mathematics: Sphinx also gives it to those that only list them."""
+    if doctree is None or not any(isinstance(node, nodes.math | nodes.math_block) for node in doctree.findall()):
+        context["script_files"] = [
+            file for file in context["script_files"] if "mathjax" not in f"{file.filename} {file.attributes}".lower()
+        ]
+
+
 def lighten(app, error):
     """Go over the pages and the theme's styles once all are written."""
     if app.builder.format != "html" or error:
@@ -107,5 +115,6 @@ def applies(selector, used):
 def setup(app):
     """Register with Sphinx."""
     app.connect("html-page-context", describe)
+    app.connect("html-page-context", leave_out_mathematics, priority=900)  # after sphinx.ext.mathjax
     app.connect("build-finished", lighten)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
