@@ -396,7 +396,7 @@ def _softmax(layer, call):
 
 @_rule("PReLU")
 def _prelu(layer, call):
-    shared = layer.alpha.shape[-1] != call.shapes[0][-1]
+    shared = len(call.shapes[0]) - 1 in (layer.shared_axes or ())  # its one slope serves all channels
     return Plan(call.x, [] if shared else _every_weight(layer, call.x))
 
 

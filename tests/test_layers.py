@@ -151,6 +151,7 @@ KINDS = {
     "prelu": (IMAGE, kl.PReLU()),
     "prelu_shared": (IMAGE, kl.PReLU(shared_axes=[1, 2])),
     "prelu_one": (VECTOR, kl.PReLU(shared_axes=[1])),
+    "prelu_one_for_one": (VECTOR, lambda x: kl.PReLU(shared_axes=[1])(kl.Dense(1)(x))),
     "softmax_over_positions": (SEQUENCE, kl.Softmax(axis=1)),
     "dropout": (VECTOR, kl.Dropout(0.5)),
     "dropout_noise_shape": (SEQUENCE, kl.Dropout(0.5, noise_shape=(None, 1, None))),
