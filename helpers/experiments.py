@@ -7,7 +7,6 @@ in the two files themselves, to which more seeds can be added later.
 """
 
 import argparse
-import base64
 import contextlib
 import csv
 import datetime
@@ -260,9 +259,10 @@ class _Recorder:
                 bar.update()
         self._write_whole_seeds()
         todo = [run for run in runs if run not in self.done]
+        teachers = {seed: self._teacher(seed) for seed in {run.seed for run in todo if run.arm != "teacher"}}
         calls = []
         for run in todo:
-            teacher = None if run.arm == "teacher" else self._teacher(run.seed)
+            teacher = teachers.get(run.seed)
             if run.rate is None:
                 self.failures.append(f"{run}: no setting was chosen; see its trials' own failures")
             elif run.arm != "teacher" and teacher is None:
@@ -299,11 +299,9 @@ class _Recorder:
     def _trials(self, arm):
         """The runs by which an arm chooses, none if it has no choice or has chosen."""
         settings = self.study.settings(arm)
-        return (
-            []
-            if len(settings) == 1 or arm in self.chosen
-            else [Run(arm, s, *each) for each in settings for s in TUNING]
-        )
+        if len(settings) == 1 or arm in self.chosen:
+            return []
+        return [Run(arm, seed, *setting) for setting in settings for seed in TUNING]
 
     def _setting(self, arm):
         return self.chosen.get(arm, (None, None))
@@ -320,9 +318,8 @@ class _Recorder:
         state = self.stamp | {"arm": run.arm, "seed": run.seed} | state
         self.folder.mkdir(parents=True, exist_ok=True)
         if model := state.pop("model", None):
-            raw = base64.b64decode(model)
-            write_whole(self._path(run).with_suffix(".keras"), raw)
-            state["model_sha256"] = hashlib.sha256(raw).hexdigest()
+            write_whole(self._path(run).with_suffix(".keras"), model)
+            state["model_sha256"] = hashlib.sha256(model).hexdigest()
         state["sha256"] = _state_checksum(state)
         write_whole(self._path(run), json.dumps(state).encode())
         self.done[run] = state
@@ -414,7 +411,7 @@ def _run(study, run, teacher, data):
         head = {"study": study.name, "arm": run.arm, "seed": run.seed, "lr": run.rate}
         state = {"rows": [head | row for row in rows], "machine": _machine()}
         if run.arm == "teacher":
-            state["model"] = base64.b64encode(model).decode()
+            state["model"] = model
     except Exception as error:
         return run, None, f"{type(error).__name__}: {error}"
     return run, state, None
