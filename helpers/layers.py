@@ -562,12 +562,14 @@ def _operation(operation, call):
 def _treats_channels_alike(call):
     """Ask an operation on numbers that fit the tensors which enter it."""
     rng, arrays = np.random.default_rng(0), []
+    width = max((shape[-1] or 0 for shape in call.shapes if shape), default=0)
+    asked = 2 if width == 1 else width  # a flip, say, does nothing to one channel alone, nor to its copies
     for x in call.tensors:
         shape = [(8 if i else 1) if side is None else side for i, side in enumerate(x.shape)]
+        shape[-1:] = [asked if side == width else side for side in shape[-1:]]
         numbers = rng.normal(scale=3, size=shape) if "float" in x.dtype else rng.integers(2, size=shape)
         arrays.append(numbers.astype(x.dtype))
-    width = max((shape[-1] or 0 for shape in call.shapes if shape), default=0)
-    return _keeps_copies(call.on_numbers, arrays, width, equal_nan=True)
+    return _keeps_copies(call.on_numbers, arrays, asked, equal_nan=True)
 
 
 def check_plan(layer, call, plan):

@@ -649,6 +649,7 @@ REFUSED = {
     ),
     "channel_softmax": (lambda x: ops.softmax(x), VECTOR, r"the operation Softmax \('softmax.*'\) mixes its channels"),
     "turned_channels": (lambda x: ops.flip(x, axis=-1), VECTOR, r"the operation Flip \('flip.*'\) mixes its channels"),
+    "one_turned_channel": (lambda x: ops.flip(dense(1)(x), axis=-1), VECTOR, "the operation Flip .* mixes"),
     "sorted_channels": (lambda x: ops.sort(x, axis=-1), VECTOR, "the operation Sort .* mixes its channels"),
     "some_channels": (lambda x: x[..., 1:], VECTOR, "the operation GetItem .* mixes its channels"),
     "every_other_channel": (lambda x: x[..., ::2], VECTOR, "the operation GetItem .* mixes its channels"),

@@ -243,6 +243,13 @@ def race(x):
     return kl.Concatenate()([once, again])
 
 
+def race_behind_dropout(x):
+    y = kl.Dropout(0.1)(x)
+    once = kl.MultiHeadAttention(1, 2, name="first")(y, y)
+    again = kl.MultiHeadAttention(1, 2, name="second")(x, kl.Dense(4, name="values")(x))
+    return kl.Concatenate()([once, again])
+
+
 def encoder(x):
     x = kl.Add()([x, kl.MultiHeadAttention(1, 2)(x, x)])
     return kl.Add()([x, kl.Dense(4)(kl.Dense(8, "relu")(x))])
@@ -252,10 +259,11 @@ def beside_a_layer_that_is_told(x):
     return kl.Concatenate()([kl.MultiHeadAttention(1, 2)(x, x), kl.LSTM(3, return_sequences=True)(x)])
 
 
-def test_attention_that_takes_masks_from_others_is_widened_but_not_deepened():
+@pytest.mark.parametrize("branches", [race, race_behind_dropout])
+def test_attention_that_takes_masks_from_others_is_widened_but_not_deepened(branches):
     with dtype("float64"):
         for wrapped in (False, True):
-            teacher = masked(nested(race) if wrapped else race)
+            teacher = masked(nested(branches) if wrapped else branches)
             with pytest.raises(
                 Net2NetError, match="layer 'first' takes the mask off a tensor that layer '.*' reads too"
             ):
