@@ -5,10 +5,13 @@ that Bootstrap can do.
 """
 
 import html
+import logging
 import re
 from pathlib import Path
 
 from docutils import nodes
+from fontTools import subset
+from fontTools.ttLib import TTFont
 
 FIRST = "documentation_options.js"  # scripts in the page's text read it at once; it is half a kilobyte
 LEFT_OUT = re.compile(r'\s*<script [^>]*/fontawesome\.js[^>]*></script>|\s*<link rel="preload" as="script"[^>]*/>')
@@ -30,14 +33,6 @@ def describe(app, pagename, templatename, context, doctree):
         )
 
 
-def leave_out_mathematics(app, pagename, templatename, context, doctree):
-    """Load MathJax, a megabyte, on pages that have mathematics: Sphinx also gives it to those that only list them."""
-    if doctree is None or not any(isinstance(node, nodes.math | nodes.math_block) for node in doctree.findall()):
-        context["script_files"] = [
-            file for file in context["script_files"] if "mathjax" not in f"{file.filename} {file.attributes}".lower()
-        ]
-
-
 def lighten(app, error):
     """Go over the pages and the theme's styles once all are written."""
     if app.builder.format != "html" or error:
@@ -55,23 +50,21 @@ def lighten(app, error):
             used.update(re.findall(r"[\w-]+", path.read_text(encoding="utf-8")))
     styles = [*static.glob("*.css"), *(static / "styles").glob("*.css")]
     texts = {path: purge(path.read_text(encoding="utf-8"), used) for path in styles}
-    icons = {int(code, 16) for text in texts.values() for code in re.findall(r"\\(f[0-9a-f]{3})\b", text)}
+    icons = {chr(int(code, 16)) for text in texts.values() for code in re.findall(r"\\(f[0-9a-f]{3})\b", text)}
     for path, text in texts.items():
         for font in set(ICON_FONT.findall(text)):
-            subset_font(path.parent / font, icons)
+            file = path.parent / font
+            write_letters(TTFont(f"{file}.ttf"), icons, f"{file}.woff")
         path.write_text(ICON_FONT.sub(r'url(\1.woff) format("woff")', text), encoding="utf-8")
 
 
-def subset_font(path, icons):
-    """Write beside a font one that holds nothing but these icons."""
-    from fontTools import subset
-
-    options = subset.Options(flavor="woff", desubroutinize=True)
-    font = subset.load_font(f"{path}.ttf", options)
+def write_letters(font, letters, path):
+    """Write a font that holds nothing but these letters, and its license, which is a name."""
+    options = subset.Options(flavor="woff", desubroutinize=True, layout_features=["*"], name_IDs=["*"])
     subsetter = subset.Subsetter(options)
-    subsetter.populate(unicodes=icons)
+    subsetter.populate(unicodes=map(ord, letters))
     subsetter.subset(font)
-    subset.save_font(font, f"{path}.woff", options)
+    subset.save_font(font, path, options)
 
 
 def purge(css, used):
@@ -114,7 +107,7 @@ def applies(selector, used):
 
 def setup(app):
     """Register with Sphinx."""
+    logging.getLogger("fontTools").setLevel(logging.WARNING)
     app.connect("html-page-context", describe)
-    app.connect("html-page-context", leave_out_mathematics, priority=900)  # after sphinx.ext.mathjax
     app.connect("build-finished", lighten)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -41,12 +41,6 @@ def test_pages_wait_for_one_small_script_only(html, name):
     assert 20 < len(description) <= 200
 
 
-@pytest.mark.parametrize("name", toc.documents())
-def test_mathjax_is_loaded_where_there_is_mathematics_and_nowhere_else(html, name):
-    text = (html / f"{name}.html").read_text(encoding="utf-8")
-    assert ("tex-chtml.js" in text) == ('class="math ' in text)
-
-
 def test_styles_are_small_and_hold_the_icons(html):
     style = (html / "_static" / "styles" / "pydata-sphinx-theme.css").read_text(encoding="utf-8")
     assert len(style) < 130_000

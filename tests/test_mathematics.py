@@ -1,0 +1,85 @@
+"""What `_ext/mathematics.py` makes of formulas, and the font that comes with them."""
+
+import importlib.util
+import re
+import sys
+
+import pytest
+import toc
+from address import ROOT
+from docutils import nodes
+from fontTools.ttLib import TTFont
+
+sys.path.insert(0, str(ROOT / "_ext"))  # as Sphinx does
+_spec = importlib.util.spec_from_file_location("mathematics", ROOT / "_ext" / "mathematics.py")
+mathematics = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(mathematics)
+
+
+def written(tex, display=False):
+    """A formula's MathML without white space and without what is the same in all."""
+    found = mathematics.mathml(nodes.math(tex, tex), display)
+    return re.sub(r'\s*(?=<)|(?<=>)\s*|^<math[^>]*>|</math>$| (stretchy|form)="\w+"', "", found)
+
+
+@pytest.mark.parametrize(
+    ("tex", "wanted"),
+    [
+        ("x'", "<msup><mi>x</mi><mi>′</mi></msup>"),
+        ("W'_{ij}", "<msubsup><mi>W</mi><mrow><mi>i</mi><mi>j</mi></mrow><mi>′</mi></msubsup>"),
+        ("y'_l", "<msubsup><mi>y</mi><mi>l</mi><mi>′</mi></msubsup>"),
+        ("1,2", "<mn>1</mn><mo>,</mo><mn>2</mn>"),
+        ("0.5", "<mn>0.5</mn>"),
+    ],
+)
+def test_primes_and_commas_stand_where_tex_puts_them(tex, wanted):
+    assert written(tex) == wanted
+
+
+def test_aligned_lines_are_a_table():
+    assert re.findall(r"<mtable[^>]*>", written(r"\begin{aligned}a&=b\\&=c\end{aligned}", True)) == [
+        '<mtable class="ams-align">'
+    ]
+
+
+def test_an_unknown_command_is_a_warning(caplog):
+    assert written(r"\notacommand x") == ""
+    assert "notacommand" in caplog.text
+
+
+def formulas(html, name):
+    text = (html / f"{name}.html").read_text(encoding="utf-8")
+    return re.findall(r'class="math .*?</(?:div|span)>', text, re.DOTALL)
+
+
+def test_formulas_are_mathml_and_their_letters_are_in_the_font(html):
+    found = [formula for name in toc.documents() for formula in formulas(html, name)]
+    assert len(found) > 400
+    assert [formula for formula in found if "<math" not in formula or "$" in formula] == []
+    letters = set(re.sub(r"<[^>]*>|\s", "", "".join(re.search(r"<math.*</math>", one, re.DOTALL)[0] for one in found)))
+    slanted = {mathematics.SLANTED[one] for one in letters & mathematics.SLANTED.keys()}
+    file = html / "_static" / mathematics.FONT
+    font = TTFont(file)
+    assert {"x", "θ", "∑", "′"} <= letters
+    assert [one for one in letters | slanted if ord(one) not in font.getBestCmap() and one not in " \u2061"] == []
+    assert "MATH" in font
+    assert "Open Font License" in str(font["name"].getDebugName(13))
+    assert file.stat().st_size < 90_000
+
+
+def test_no_page_loads_a_script_for_mathematics(html):
+    scripts = re.compile(r"<script[^>]*mathjax", re.IGNORECASE)
+    assert [page.name for page in html.rglob("*.html") if scripts.search(page.read_text(encoding="utf-8"))] == []
+
+
+@pytest.mark.browser
+def test_a_browser_sets_formulas_in_that_font(browser, html):
+    page = browser.new_page()
+    page.goto((html / "book" / "02_mathematics.html").as_uri())
+    page.evaluate("document.fonts.ready")
+    assert page.evaluate("[...document.fonts].filter(f => f.family.includes('Mathematics')).map(f => f.status)") == [
+        "loaded"
+    ]
+    sums = page.locator("math[display=block] munderover").first
+    assert sums.bounding_box()["height"] > 45  # limits above and below
+    page.close()
