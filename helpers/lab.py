@@ -22,7 +22,7 @@ __all__ = ["KINDS", "Lab", "Net", "digits", "grow", "lab", "packed", "recorded",
 
 LEVELS = 4  # of gray in the page's digits: the 256 of MNIST would take two and a half times the room
 TRAIN = 4000
-BATCH, MOMENTUM, RATE, EVERY = 32, 0.9, 0.05, 25
+BATCH, MOMENTUM, RATE, EVERY = 32, 0.9, 0.02, 25
 TAG, DIGITS = "net2net-lab", "net2net-digits.js"
 
 # What a network can become: the name, as the page gives it, and whether the student begins as its teacher's function.

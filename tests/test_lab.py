@@ -4,6 +4,7 @@ The pages here hold the element and its digits and nothing else; the book's own 
 """
 
 import base64
+import itertools
 import json
 import re
 import statistics
@@ -120,7 +121,7 @@ def test_what_the_chapter_says_of_copies_holds(trained):
         for kind in ("equal", "unequal"):
             student = lab.grow(teacher, kind, 32)
             accuracies = []
-            for _ in range(10):
+            for _ in range(20):
                 student.train(*TRAIN, 100)
                 accuracies.append(student.accuracy(*TEST))
             apart = np.abs(student.layers[0][0] - student.layers[0][0][:, mapping]).max()
@@ -143,10 +144,26 @@ def crossing(seed, units, before, width, rate):
 
 
 def test_what_the_chapter_says_of_fresh_starts_holds():
-    first = statistics.median(crossing(seed, 8, 300, 32, 0.05) for seed in range(5))
-    second = statistics.median(crossing(seed, 16, 3000, 64, 0.01) for seed in range(3))
+    first = statistics.median(crossing(seed, 8, 300, 32, lab.RATE) for seed in range(5))
+    second = statistics.median(crossing(seed, 16, 3000, 64, 0.005) for seed in range(3))
     assert first <= 300
     assert second >= 3 * first
+
+
+def test_what_the_chapter_says_of_rates_holds():
+    """A deeper student is shaken by the high rate, a fresh network needs it."""
+    for seed in range(3):
+        teacher = lab.teacher(seed=seed)
+        teacher.train(*TRAIN, 300)
+        curves = {}
+        for kind, rate in itertools.product(("deeper", "fresh-deeper"), (lab.RATE, 0.005)):
+            net, accuracies = lab.grow(teacher, kind, 32), []
+            for _ in range(10):
+                net.train(*TRAIN, 50, rate)
+                accuracies.append(net.accuracy(*TEST))
+            curves[kind, rate] = accuracies
+        assert min(curves["deeper", lab.RATE]) < min(curves["deeper", 0.005])
+        assert np.mean(curves["fresh-deeper", lab.RATE]) > np.mean(curves["fresh-deeper", 0.005])
 
 
 def test_recorded_run_and_its_picture():
@@ -669,7 +686,7 @@ def test_settings_that_make_no_sense_are_set_right(show, panel):
             document.querySelector('main').prepend(wrong);
         }"""
     )
-    wanted = {"units": 8, "seed": 0, "rate": 0.05, "speed": 3, "axis": "updates", "recorded": []}
+    wanted = {"units": 8, "seed": 0, "rate": lab.RATE, "speed": 3, "axis": "updates", "recorded": []}
     assert find(page, "lab.state") == wanted
     page.locator("net2net-lab").first.get_by_role("button", name="Step").click()
     wait(page, f"lab.runs[0]?.net.updates === 25 && {REST}")

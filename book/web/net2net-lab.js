@@ -1,4 +1,4 @@
-/* <net2net-lab units="8" seed="0" rate="0.05" speed="1" axis="updates" recorded='[{"kind", "sizes", "points"}, ...]'>
+/* <net2net-lab units="8" seed="0" rate="0.02" speed="1" axis="updates" recorded='[{"kind", "sizes", "points"}, ...]'>
 
    Networks 784-n-10 (ReLU, softmax, SGD with momentum, float64) trained in the page on 5,000 real digits, grown while
    they train. helpers/lab.py writes the element, packs the digits, and is the twin that it is compared with: the same
@@ -237,7 +237,7 @@
 
   class Lab extends Net2NetElement {
     static title = "Train networks and grow them";
-    static defaults = { units: 8, seed: 0, rate: 0.05, speed: 1, axis: "updates", recorded: [] };
+    static defaults = { units: 8, seed: 0, rate: 0.02, speed: 1, axis: "updates", recorded: [] };
 
     runs = [];
     every = EVERY;
@@ -253,7 +253,7 @@
       return {
         units: Math.round(within(units, 4, 16, 8)),
         seed: Math.round(within(seed, 0, 1e9, 0)),
-        rate: within(rate, RATES[0], RATES.at(-1), 0.05),
+        rate: within(rate, RATES[0], RATES.at(-1), 0.02),
         speed: Math.round(within(speed, 0, SPEEDS.length - 1, 1)),
         axis: axis === "seconds" ? axis : "updates",
         recorded: Array.isArray(state.recorded) ? state.recorded : [],
