@@ -879,6 +879,15 @@ def test_a_parametric_student_is_learned_saved_and_grown_again(float64, tmp_path
         net2deeper_net(loaded, "second_deeper")
 
 
+def test_a_layer_behind_a_causal_convolution_is_causal(float64):
+    x = keras.Input((6, 2))
+    h = kl.Conv1D(4, 3, padding="causal", activation="relu", name="causal")(x)
+    teacher = keras.Model(x, kl.Dense(2)(kl.Conv1D(3, 2, activation="relu", name="valid")(h)))
+    student = net2deeper_net(teacher, ["causal", "valid"])
+    assert student.get_layer("causal_deeper").padding == "causal"  # or training would let it look ahead
+    assert student.get_layer("valid_deeper").padding == "same"
+
+
 def test_a_pair_of_rectangular_kernels(float64):
     source = keras.Input((7, 7, 2))
     h = kl.Activation("relu")(kl.BatchNormalization()(kl.Conv2D(4, 3, name="conv")(source)))
