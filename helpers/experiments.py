@@ -26,7 +26,8 @@ from typing import NamedTuple
 import numpy as np
 
 from helpers.data import read_mnist, write_whole
-from helpers.studies import STUDIES, Study, make_deeper_student, make_wider_student, mnist_cnn, small_cnn
+from helpers.networks import make_deeper_student, make_wider_student, mnist_cnn, small_cnn, small_inception
+from helpers.studies import STUDIES, Study
 from helpers.weights import Net2NetError, check_choice
 
 # Keras is imported inside functions: `list` and `load_results` do without it; a run sets its threads first.
@@ -40,6 +41,7 @@ __all__ = [
     "mnist_cnn",
     "run_study",
     "small_cnn",
+    "small_inception",
     "summarize",
     "train",
 ]
@@ -48,6 +50,7 @@ COLUMNS = [
     *("study", "arm", "seed", "lr", "update", "examples", "seconds"),
     *("train_loss", "train_accuracy", "val_loss", "val_accuracy", "test_accuracy"),
 ]
+COUNTED = ("update", "examples", "seconds")
 # Seeds that only choose learning rates and schedules. With one alone, an arm chose a rate at which other seeds diverge.
 TUNING = range(1_000_000, 1_000_003)
 ROOT = Path(__file__).resolve().parent.parent
@@ -67,6 +70,7 @@ def train(
     schedule="constant",
     marks=(0,),
     measured=5000,
+    inspect=None,
     label=None,
 ):
     """Train a compiled model and measure it on the way.
@@ -87,13 +91,16 @@ def train(
     measured : int
         ``train_loss`` and ``train_accuracy`` are measured on the first `measured` images of `data`, after the
         update and without dropout, as the validation is.
+    inspect : callable, optional
+        Called with the model and the validation arrays at each measurement; a dict of further values.
     label : str, optional
         Shows a progress bar with this name.
 
     Returns
     -------
     list of dict
-        One for each measurement: update, examples, seconds, train_loss, train_accuracy, val_loss, val_accuracy.
+        One for each measurement: update, examples, seconds, train_loss, train_accuracy, val_loss, val_accuracy, and
+        what `inspect` returns.
         The seconds are the processor's, spent in training without the measuring, so that what else the machine
         does hardly changes them.
     """
@@ -111,7 +118,7 @@ def train(
         for name, (images, labels) in (("train", (x[:measured], y[:measured])), ("val", validation)):
             result = model.evaluate(images, labels, batch_size=500, verbose=0, return_dict=True)
             row |= {f"{name}_{key}": round(result[key], 6) for key in ("loss", "accuracy")}
-        rows.append(row)
+        rows.append(row | (inspect(model, *validation) if inspect else {}))
 
     if 0 in marks:
         measure()
@@ -379,7 +386,8 @@ class _Recorder:
         states = [runs[arm, seed] for seed in whole for arm in self.arms]
         rows = self.recorded.get("rows", []) + [row for state in states for row in state["rows"]]
         text = io.StringIO()
-        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        further = [name for name in rows[0] if name not in COLUMNS]
+        writer = csv.DictWriter(text, COLUMNS + further, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
         raw = text.getvalue().encode()
@@ -438,25 +446,35 @@ def _execute(study, run, teacher, data):
         return x / np.float32(255), keras.utils.to_categorical(y, 10)
 
     if run.arm == "teacher":
-        model, epochs = study.teacher(), study.teacher_epochs
+        model, stages = None, [(lambda *_: study.teacher(), study.teacher_epochs)]
     else:
-        model, epochs = study.arms[run.arm].begin(_unpacked(teacher), run.seed), study.epochs
-    model.optimizer.learning_rate = run.rate
+        arm = study.arms[run.arm]
+        model, stages = _unpacked(teacher), [(arm.begin, arm.epochs or study.epochs), *arm.then]
     test = images("test", 0, study.test_images)
-    rows = train(
-        model,
-        images("train", 0, study.images),
-        images("train", study.images, study.held_out) if study.held_out else test,
-        epochs=epochs,
-        batch_size=study.batch_size,
-        seed=(run.seed, 0 if run.arm == "teacher" else 1),
-        schedule=run.schedule,
-        marks=() if run.seed in TUNING else study.marks,
-        measured=study.measured,
-        label=str(run) if sys.stderr.isatty() else None,
-    )
+    tuning = run.seed in TUNING
+    rows = []
+    for number, (begin, epochs) in enumerate(stages):
+        model = begin(model, run.seed)
+        model.optimizer.learning_rate = run.rate
+        found = train(
+            model,
+            images("train", 0, study.images),
+            images("train", study.images, study.held_out) if study.held_out else test,
+            epochs=epochs,
+            batch_size=study.batch_size,
+            seed=(run.seed, 0 if run.arm == "teacher" else 1 + number),
+            schedule=run.schedule,
+            marks=() if tuning else [mark for mark in study.marks if mark or not number],
+            measured=study.measured,
+            inspect=None if tuning else study.inspect,
+            label=str(run) if sys.stderr.isatty() else None,
+        )
+        done = rows[-1] if rows else {"update": 0, "examples": 0, "seconds": 0.0}
+        rows += [
+            row | {key: round(row[key] + amount, 3) for key, amount in done.items() if key in COUNTED} for row in found
+        ]
     rows = [row | {"test_accuracy": None} for row in rows]
-    if run.seed not in TUNING:  # what chooses does not look at the test images
+    if not tuning:  # what chooses does not look at the test images
         result = model.evaluate(*test, batch_size=500, verbose=0, return_dict=True)
         rows[-1]["test_accuracy"] = round(result["accuracy"], 6)
     return rows, _packed(model) if run.arm == "teacher" else None

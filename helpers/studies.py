@@ -4,126 +4,20 @@ import dataclasses
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
+
+from helpers.networks import (
+    inception_widths,
+    make_deeper_student,
+    make_wider_student,
+    mnist_cnn,
+    small_cnn,
+    small_inception,
+)
+
 # Keras is imported inside functions: naming the studies does without it, and a run sets its threads first.
 
-__all__ = ["STUDIES", "Arm", "Study", "make_deeper_student", "make_wider_student", "mnist_cnn", "small_cnn"]
-
-
-# ---------------------------------------------------------------- teachers and students
-
-
-def mnist_cnn(conv1=64, fc1=128, deeper=False, learning_rate=0.01):
-    """The article's convolutional network for MNIST, compiled, with fresh random weights.
-
-    Parameters
-    ----------
-    conv1, fc1 : int
-        Channels of the first convolution and units of the first dense layer.
-    deeper : bool
-        Whether a second dense layer, ``fc1_deeper``, as wide as ``fc1``, stands behind it.
-    learning_rate : float
-        Of plain stochastic gradient descent.
-
-    Returns
-    -------
-    keras.Sequential
-        From images (n, 28, 28, 1) to the probabilities of ten digits (n, 10).
-    """
-    import keras
-    from keras import layers
-
-    model = keras.Sequential(
-        [
-            keras.Input((28, 28, 1)),
-            layers.Conv2D(conv1, 3, padding="same", name="conv1"),
-            layers.MaxPooling2D(name="pool1"),
-            layers.Conv2D(128, 3, padding="same", name="conv2"),
-            layers.MaxPooling2D(name="pool2"),
-            layers.Flatten(name="flatten"),
-            layers.Dense(fc1, activation="relu", name="fc1"),
-            *([layers.Dense(fc1, activation="relu", name="fc1_deeper")] if deeper else []),
-            layers.Dense(10, activation="softmax", name="fc2"),
-        ]
-    )
-    model.compile(keras.optimizers.SGD(learning_rate), "categorical_crossentropy", metrics=["accuracy"])
-    return model
-
-
-def make_deeper_student(teacher, init="net2deeper", seed=None):
-    """The teacher with a dense layer ``fc1_deeper`` behind ``fc1``.
-
-    Parameters
-    ----------
-    teacher : keras.Model
-        Made by `mnist_cnn`.
-    init : {"net2deeper", "randominit"}
-        The new layer is the identity, so that the student computes what the teacher does, or it is random,
-        with the teacher's weights in all other layers.
-    seed : int, optional
-
-    Returns
-    -------
-    keras.Model
-        Compiled as the teacher is.
-    """
-    from helpers.models import net2deeper_net
-
-    return net2deeper_net(teacher, after="fc1", init=init, seed=seed)
-
-
-def make_wider_student(teacher, init="net2wider", split="equal", seed=None):
-    """The teacher with twice the channels in ``conv1`` and twice the units in ``fc1``.
-
-    Parameters
-    ----------
-    teacher : keras.Model
-        Made by `mnist_cnn`.
-    init : {"net2wider", "randompad"}
-        The new channels and units are copies, so that the student computes what the teacher does, or random.
-    split : {"equal", "random"}
-        How the copies of a unit share its outgoing weights.
-    seed : int, optional
-
-    Returns
-    -------
-    keras.Model
-        Compiled as the teacher is.
-    """
-    from helpers.models import net2wider_net
-
-    widths = {"conv1": 2 * teacher.get_layer("conv1").filters, "fc1": 2 * teacher.get_layer("fc1").units}
-    return net2wider_net(teacher, widths, init=init, split=split, seed=seed)
-
-
-def small_cnn(channels=(2, 4, 8), deeper=()):
-    """A convolutional network for MNIST, small enough that its size limits what it learns; compiled, random weights.
-
-    Parameters
-    ----------
-    channels : (int, int, int)
-        Of its three convolutions, ``conv1`` to ``conv3``.
-    deeper : tuple of str
-        Names of convolutions that are followed by another one as wide, named ``..._deeper``.
-
-    Returns
-    -------
-    keras.Sequential
-        From images (n, 28, 28, 1) to the probabilities of ten digits (n, 10); trained by gradient descent with
-        momentum 0.9.
-    """
-    import keras
-    from keras import layers
-
-    model = keras.Sequential([keras.Input((28, 28, 1))])
-    for number, width in enumerate(channels, start=1):
-        name = f"conv{number}"
-        for each in (name, f"{name}_deeper")[: 1 + (name in deeper)]:
-            model.add(layers.Conv2D(width, 3, padding="same", activation="relu", name=each))
-        model.add(layers.MaxPooling2D(name=f"pool{number}"))
-    model.add(layers.Flatten(name="flatten"))
-    model.add(layers.Dense(10, activation="softmax", name="digits"))
-    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "categorical_crossentropy", metrics=["accuracy"])
-    return model
+__all__ = ["STUDIES", "Arm", "Study", "attacked", "redundancy"]
 
 
 # ---------------------------------------------------------------- what a study is
@@ -136,6 +30,8 @@ class Arm(NamedTuple):
     begin: Callable  # (trained teacher, seed) -> compiled model
     scratch: str = ""  # the arm of the same size that starts from random weights, if that is another one
     rate: float | None = None  # a learning rate that is not chosen
+    epochs: int | None = None  # if others than the study's
+    then: tuple = ()  # further growths, each (begin, epochs); a schedule begins anew with each
 
 
 @dataclasses.dataclass(frozen=True)
@@ -159,6 +55,7 @@ class Study:
     test_images: int
     measured: int
     marks: tuple
+    inspect: Callable | None = None  # (model, validation images, labels) -> further columns; its docstring says which
 
     def settings(self, arm):
         """The learning rates and schedules that an arm chooses from."""
@@ -167,17 +64,24 @@ class Study:
 
     def numbers(self):
         """What a finished run depends on, arm and seed aside."""
-        words = ("name", "question", "measure", "validation", "teacher", "arms", "seeds")
+        words = ("name", "question", "measure", "validation", "teacher", "arms", "seeds", "inspect")
         return {key: list(v) if isinstance(v, tuple) else v for key, v in vars(self).items() if key not in words}
 
     def definition(self):
         """All of it, in words and numbers."""
         given = {name: arm.rate for name, arm in self.arms.items() if arm.rate}
+        budgets = {
+            name: [arm.epochs or self.epochs, *(epochs for _, epochs in arm.then)]
+            for name, arm in self.arms.items()
+            if arm.epochs or arm.then
+        }
         return {
             **{key: getattr(self, key) for key in ("name", "question", "measure", "validation")},
             "arms": {name: arm.words for name, arm in self.arms.items()},
             "scratch": {name: arm.scratch for name, arm in self.arms.items() if arm.scratch},
             **({"given": given} if given else {}),
+            **({"budgets": budgets} if budgets else {}),
+            **({"inspect": self.inspect.__doc__} if self.inspect else {}),
             **self.numbers(),
         }
 
@@ -370,4 +274,315 @@ LEARNING_RATE = Study(
     },
 )
 
-STUDIES = {study.name: study for study in (MNIST_ARTICLE, MNIST_WIDER, MNIST_DEEPER, LEARNING_RATE)}
+
+# The 3x3 convolutions of the modules; deepened by a vertical kernel and then a horizontal one.
+SQUARE = ("module1_3x3", "module1_double_2", "module2_3x3", "module2_double_2")
+
+
+def _inception_wider(**how):
+    """An arm's beginning: the small Inception network, every module at its whole width."""
+
+    def begin(teacher, seed):
+        from helpers.models import net2wider_net
+
+        return net2wider_net(teacher, inception_widths(), seed=seed, **how)
+
+    return begin
+
+
+def _pairs(init):
+    """An arm's beginning: the Inception network with a pair of rectangular kernels behind each square one."""
+
+    def begin(teacher, seed):
+        from helpers.data import read_mnist
+        from helpers.models import net2deeper_net
+
+        images = read_mnist()[0]["x_train"][:1000, ..., np.newaxis] / np.float32(255)
+        for size, ending in (((3, 1), ""), ((1, 3), "_deeper")):
+            after = [f"{name}{ending}" for name in SQUARE]
+            teacher = net2deeper_net(teacher, after, init=init, kernel_size=size, batch_norm=True, x=images, seed=seed)
+        return teacher
+
+    return begin
+
+
+def _afresh(begin):
+    """An arm's beginning: the same network, all weights random."""
+
+    def fresh(teacher, seed):
+        import keras
+
+        student = begin(teacher, seed)
+        model = keras.models.clone_model(student)
+        model.compile_from_config(student.get_compile_config())
+        return model
+
+    return fresh
+
+
+def _in_turn(*begins):
+    """An arm's beginning: one after the other."""
+
+    def begin(teacher, seed):
+        for each in begins:
+            teacher = each(teacher, seed)
+        return teacher
+
+    return begin
+
+
+_WIDER = _inception_wider(split="random")
+_BOTH = _in_turn(_WIDER, _pairs("net2deeper"))
+
+INCEPTION_WIDER = Study(
+    name="inception_wider",
+    question="The paper's figure in small: an Inception network whose modules have the square root of 0.3 of the whole "
+    "one's channels is made whole, by copies or by random padding, and deeper as well.",
+    teacher=lambda: small_inception(0.3**0.5),
+    arms={
+        "teacher_continued": CONTINUED,
+        "scratch": Arm("modules at their whole width, all weights random", _afresh(_WIDER)),
+        "net2wider": Arm("that width, by copies with equal shares", _inception_wider(), "scratch"),
+        "net2wider_random": Arm("that width, by copies with random shares", _WIDER, "scratch"),
+        "randompad": Arm("that width, padded with random weights", _inception_wider(init="randompad"), "scratch"),
+        "scratch both": Arm("that width, and pairs of kernels behind the square ones, all random", _afresh(_BOTH)),
+        "net2net both": Arm("the same by copies with random shares, and identities", _BOTH, "scratch both"),
+    },
+    **SMALL | {"rates": (0.03, 0.1, 0.3)},
+)
+
+INCEPTION_DEEPER = Study(
+    name="inception_deeper",
+    question="The paper's figure in small: an Inception network gets a vertical and a horizontal kernel behind each "
+    "square one of its modules, as identities or random.",
+    teacher=small_inception,
+    arms={
+        "teacher_continued": CONTINUED,
+        "scratch": Arm("eight more convolutions, all weights random", _afresh(_pairs("net2deeper"))),
+        "net2deeper": Arm("the same as identities", _pairs("net2deeper"), "scratch"),
+        "randominit": Arm("the same random, the teacher's weights elsewhere", _pairs("randominit"), "scratch"),
+    },
+    **SMALL | {"rates": (0.03, 0.1, 0.3)},
+)
+
+
+def _capacity(*channels):
+    """A study of one teacher's size; together they are a map of sizes and factors."""
+    arms = {"teacher_continued": CONTINUED}
+    for factor in (1.5, 2, 4):
+        wide, ending = tuple(int(factor * width) for width in channels), f"x{factor:g}"
+
+        def scratch(teacher, seed, wide=wide):
+            return small_cnn(wide)
+
+        arms |= {
+            f"scratch {ending}": Arm(f"channels {wide}, all weights random", scratch),
+            f"scratch long {ending}": Arm(
+                f"channels {wide}, all weights random, for as many updates as teacher and student together",
+                scratch,
+                epochs=SMALL["teacher_epochs"] + SMALL["epochs"],
+            ),
+            f"net2wider_random {ending}": Arm(
+                f"channels {wide}: copies with random shares", _wider(factor, split="random"), f"scratch {ending}"
+            ),
+        }
+    return Study(
+        name=f"capacity_{channels[0]}",
+        question=f"For a teacher with channels {channels}: where does widening beat training the teacher on, and where "
+        "does it beat the wider network from scratch, at equal updates of the student and with the teacher's counted?",
+        teacher=lambda: small_cnn(channels),
+        arms=arms,
+        **SMALL,
+    )
+
+
+CAPACITIES = [_capacity(2, 4, 8), _capacity(4, 8, 16), _capacity(8, 16, 32)]
+
+
+def _to(*channels):
+    """A growth to given channels, by copies with random shares."""
+
+    def begin(teacher, seed):
+        from helpers.models import net2wider_net
+
+        widths = {f"conv{number}": width for number, width in enumerate(channels, start=1)}
+        return net2wider_net(teacher, widths, split="random", seed=seed)
+
+    return begin
+
+
+GROWING = Study(
+    name="growing",
+    question="From channels (2, 4, 8) to (8, 16, 32): in one growth or in several small ones, early or late, and does "
+    "either beat the large network from scratch?",
+    teacher=small_cnn,
+    arms={
+        "teacher_continued": CONTINUED,
+        "scratch": Arm("channels (8, 16, 32), all weights random", lambda teacher, seed: small_cnn((8, 16, 32))),
+        "scratch long": Arm(
+            "the same, for as many updates as teacher and student together",
+            lambda teacher, seed: small_cnn((8, 16, 32)),
+            epochs=4,
+        ),
+        "once": Arm("x4 at once, then three epochs", _to(8, 16, 32), "scratch"),
+        "late": Arm(
+            "two epochs as it is, x4, one epoch", CONTINUED.begin, "scratch", epochs=2, then=((_to(8, 16, 32), 1),)
+        ),
+        "twice": Arm("x2, one epoch, x2, two epochs", _to(4, 8, 16), "scratch", epochs=1, then=((_to(8, 16, 32), 2),)),
+        "thrice": Arm(
+            "to (3, 6, 12), (4, 8, 16) and (8, 16, 32), an epoch each",
+            _to(3, 6, 12),
+            "scratch",
+            epochs=1,
+            then=((_to(4, 8, 16), 1), (_to(8, 16, 32), 1)),
+        ),
+    },
+    **SMALL | {"epochs": 3},
+)
+
+
+def _part_random(amount):
+    """An arm's beginning: four times as wide, with shares between equal ones (0) and random ones (1)."""
+
+    def begin(teacher, seed):
+        from helpers.models import net2wider_net
+
+        for name in ("conv1", "conv2", "conv3"):
+            widths = {name: 4 * teacher.get_layer(name).filters}
+            equal, teacher = (net2wider_net(teacher, widths, split=split, seed=seed) for split in ("equal", "random"))
+            pairs = zip(equal.get_weights(), teacher.get_weights(), strict=True)
+            teacher.set_weights([(1 - amount) * one + amount * other for one, other in pairs])
+        return teacher
+
+    return begin
+
+
+def _with_dropout(begin):
+    """An arm's beginning: dropout of 0.1 behind every pooling."""
+
+    def dropped(teacher, seed):
+        import keras
+
+        def call(layer):
+            return (lambda x: keras.layers.Dropout(0.1)(layer(x))) if "pool" in layer.name else layer
+
+        student = begin(teacher, seed)
+        x = student.inputs[0]
+        for layer in student.layers:
+            x = call(layer)(x)
+        model = keras.Model(student.inputs, x)
+        model.compile_from_config(student.get_compile_config())
+        return model
+
+    return dropped
+
+
+def redundancy(model, x, y):
+    """twin: distance from a channel of conv3 to the one most like it, relative to their sizes, median over channels.
+    rank: of the values of conv3 on 200 images, the number of singular values above a hundredth of the largest."""
+    import keras
+
+    layer = model.get_layer("conv3")
+    kernel = layer.get_weights()[0].reshape(-1, layer.filters)
+    kernel = kernel / np.linalg.norm(kernel, axis=0)
+    distances = np.linalg.norm(kernel[:, :, np.newaxis] - kernel[:, np.newaxis], axis=0)
+    np.fill_diagonal(distances, np.inf)
+    values = keras.Model(model.inputs, layer.output).predict(x[:200], verbose=0).reshape(-1, layer.filters)
+    singular = np.linalg.svd(values, compute_uv=False)
+    return {
+        "twin": round(float(np.median(distances.min(axis=0))), 6),
+        "rank": int((singular > 0.01 * singular[0]).sum()),
+    }
+
+
+_WIDE = "channels (8, 16, 32): "
+SYMMETRY = Study(
+    name="symmetry",
+    question="A convolutional network too small for MNIST is made four times as wide. Copies with equal shares cannot "
+    "part: which way of parting them goes on best, and does it keep the function?",
+    teacher=small_cnn,
+    arms={
+        "scratch": Arm(f"{_WIDE}all weights random", lambda teacher, seed: small_cnn((8, 16, 32))),
+        "equal": Arm(f"{_WIDE}copies with equal shares", _part_random(0), "scratch"),
+        **{
+            f"shares {amount:g}": Arm(
+                f"{_WIDE}copies with shares that go {amount:g} of the way from equal to random ones",
+                _part_random(amount),
+                "scratch",
+            )
+            for amount in (0.01, 0.1, 1)
+        },
+        **{
+            f"noise {noise:g}": Arm(
+                f"{_WIDE}copies with equal shares and noise of {noise:g}", _wider(4, noise=noise), "scratch"
+            )
+            for noise in (0.001, 0.01, 0.1)
+        },
+        "zeropad": Arm(f"{_WIDE}new channels, outgoing weights of zero", _wider(4, init="zeropad"), "scratch"),
+        "dropout": Arm(
+            f"{_WIDE}copies with equal shares, trained with dropout of 0.1", _with_dropout(_part_random(0)), "scratch"
+        ),
+    },
+    inspect=redundancy,
+    **SMALL,
+)
+
+
+def attacked(model, x, y):
+    """noise, shift, occlusion, fgsm: accuracy on the first 1,000 validation images with Gaussian noise of 0.3; moved by
+    two pixels to the right and down; with 8 x 8 pixels in the middle blackened; after one step of 0.1 along the sign of
+    the loss's gradient."""
+    import keras
+    import tensorflow as tf
+
+    x, y = x[:1000], y[:1000]
+    images = tf.convert_to_tensor(x)
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        loss = keras.losses.categorical_crossentropy(y, model(images, training=False))
+    step = 0.1 * np.sign(tape.gradient(loss, images))
+    hidden = x.copy()
+    hidden[:, 10:18, 10:18] = 0
+    changed = {
+        "noise": np.clip(x + np.random.default_rng(0).normal(scale=0.3, size=x.shape), 0, 1),
+        "shift": np.pad(x, ((0, 0), (2, 0), (2, 0), (0, 0)))[:, :28, :28],
+        "occlusion": hidden,
+        "fgsm": np.clip(x + step, 0, 1),
+    }
+    right = y.argmax(axis=1)
+    return {
+        name: float((model.predict(images, batch_size=500, verbose=0).argmax(axis=1) == right).mean())
+        for name, images in changed.items()
+    }
+
+
+ROBUSTNESS = Study(
+    name="robustness",
+    question="Noise, shifts, occlusion and an adversarial step: does a widened or deepened student inherit what its "
+    "teacher is weak against, and does it lose that while it trains on?",
+    teacher=lambda: small_cnn((4, 8, 16)),
+    arms={
+        "teacher_continued": CONTINUED,
+        "scratch x2": Arm("channels (8, 16, 32), all weights random", lambda teacher, seed: small_cnn((8, 16, 32))),
+        "net2wider_random x2": Arm(
+            "channels (8, 16, 32): copies with random shares", _wider(2, split="random"), "scratch x2"
+        ),
+        "scratch +1": Arm(
+            "another convolution behind conv2, all weights random",
+            lambda teacher, seed: small_cnn((4, 8, 16), deeper=("conv2",)),
+        ),
+        "net2deeper +1": Arm(
+            "another convolution behind conv2, as the identity", _deeper(("conv2",), "net2deeper"), "scratch +1"
+        ),
+    },
+    inspect=attacked,
+    **SMALL,
+)
+
+STUDIES = {
+    study.name: study
+    for study in (
+        *(MNIST_ARTICLE, MNIST_WIDER, MNIST_DEEPER, LEARNING_RATE),
+        *(INCEPTION_WIDER, INCEPTION_DEEPER, *CAPACITIES, GROWING, SYMMETRY, ROBUSTNESS),
+    )
+}

@@ -9,7 +9,8 @@ from test_pages import Visit, read, serve
 
 import helpers
 
-ROOMS = ("helpers", *(f"helpers.{room}" for room in "data experiments explore lab measures plots studies".split()))
+PARTS = ("data", "experiments", "explore", "lab", "measures", "networks", "plots", "studies")
+ROOMS = ("helpers", *(f"helpers.{part}" for part in PARTS))
 
 
 @pytest.fixture(scope="module")

@@ -2,10 +2,12 @@
 
 import json
 
+import keras
 import numpy as np
 import pytest
 
-from helpers.studies import STUDIES, small_cnn
+from helpers import function_gap
+from helpers.studies import SQUARE, STUDIES, attacked, redundancy
 
 ARMS = [(study.name, arm) for study in STUDIES.values() for arm in study.arms]
 
@@ -24,6 +26,8 @@ def shapes(model):
 def test_a_student_has_the_size_of_its_network_from_scratch(name, arm, teachers):
     study = STUDIES[name]
     student = study.arms[arm].begin(teachers[name], seed=0)
+    for grow, _ in study.arms[arm].then:
+        student = grow(student, seed=0)
     assert student.compiled
     if scratch := study.arms[arm].scratch:
         assert not study.arms[scratch].scratch
@@ -31,7 +35,9 @@ def test_a_student_has_the_size_of_its_network_from_scratch(name, arm, teachers)
         assert shapes(student) != shapes(teachers[name])
 
 
-@pytest.mark.parametrize(("name", "arm"), [(name, arm) for name, arm in ARMS if " x" in arm])
+@pytest.mark.parametrize(
+    ("name", "arm"), [(name, arm) for name, arm in ARMS if " x" in arm and name.startswith(("mnist", "capa"))]
+)
 def test_a_wider_student_is_as_wide_as_its_name_says(name, arm, teachers):
     factor = float(arm.split(" x")[1])
     old, new = teachers[name], STUDIES[name].arms[arm].begin(teachers[name], seed=0)
@@ -50,14 +56,6 @@ def test_arms_differ_by_seed_where_they_draw(teachers):
         assert not np.array_equal(one, other)
 
 
-def test_small_cnn_takes_images_to_ten_probabilities():
-    model = small_cnn((3, 5, 7), deeper=("conv2",))
-    assert [layer.name for layer in model.layers][:5] == ["conv1", "pool1", "conv2", "conv2_deeper", "pool2"]
-    guesses = model.predict(np.zeros((2, 28, 28, 1)), verbose=0)
-    assert guesses.shape == (2, 10)
-    assert guesses.sum(axis=1) == pytest.approx([1, 1])
-
-
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_definition_is_json_and_its_quick_form_keeps_the_arms(name):
     study = STUDIES[name]
@@ -66,3 +64,56 @@ def test_a_definition_is_json_and_its_quick_form_keeps_the_arms(name):
     assert set(definition["scratch"].values()) <= set(study.arms)
     assert len(study.quick().settings("teacher")) == 1
     assert study.images + study.held_out <= 60_000
+
+
+def test_inception_is_deepened_by_a_vertical_kernel_and_then_a_horizontal_one(teachers):
+    teacher = teachers["inception_deeper"]
+    student = STUDIES["inception_deeper"].arms["net2deeper"].begin(teacher, seed=0)
+    for name in SQUARE:
+        assert student.get_layer(f"{name}_deeper").kernel_size == (3, 1)
+        assert student.get_layer(f"{name}_deeper_deeper").kernel_size == (1, 3)
+    images = np.random.default_rng(0).random((20, 28, 28, 1), dtype="float32")
+    assert function_gap(teacher, student, images) < 1e-4
+
+
+def test_shares_between_equal_and_random_ones_keep_the_function(teachers):
+    arms, teacher = STUDIES["symmetry"].arms, teachers["symmetry"]
+    images = np.random.default_rng(0).random((20, 28, 28, 1), dtype="float32")
+    last = {}
+    for arm in ("equal", "shares 0.1", "shares 1"):
+        student = arms[arm].begin(teacher, seed=0)
+        assert function_gap(teacher, student, images) < 1e-6
+        last[arm] = student.get_layer("digits").get_weights()[0]
+    between = 0.9 * last["equal"] + 0.1 * last["shares 1"]
+    np.testing.assert_allclose(last["shares 0.1"], between, rtol=1e-5)
+    assert not np.allclose(last["equal"], last["shares 1"], rtol=0.05)
+
+
+def test_redundancy_of_copies_and_of_fresh_channels(teachers):
+    arms, teacher = STUDIES["symmetry"].arms, teachers["symmetry"]
+    images = np.random.default_rng(0).random((200, 28, 28, 1), dtype="float32")
+    copies, fresh = (redundancy(arms[arm].begin(teacher, seed=0), images, None) for arm in ("equal", "scratch"))
+    assert copies["twin"] < 1e-3 < fresh["twin"]
+    assert copies["rank"] <= 8 < fresh["rank"]
+
+
+@pytest.mark.parametrize(
+    ("lit", "dark", "wanted"),
+    [
+        (1.0, 0.0, {"shift": 0.5, "occlusion": 0.5, "fgsm": 1.0}),
+        (0.55, 0.45, {"shift": 0.5, "occlusion": 0.5, "fgsm": 0.0}),
+    ],
+)
+def test_attacks_on_a_model_that_looks_at_one_pixel(lit, dark, wanted):
+    images, labels = np.zeros((1000, 28, 28, 1), dtype="float32"), np.arange(1000) % 2
+    images[:, 14, 14, 0] = np.where(labels, lit, dark)
+    model = keras.Sequential(
+        [keras.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(10, activation="softmax")]
+    )
+    kernel, bias = np.zeros((784, 10)), np.full(10, -50.0)
+    kernel[28 * 14 + 14, 1], bias[:2] = 20, (0, -10)  # a one if the pixel is over a half, a zero otherwise
+    model.set_weights([kernel, bias])
+    found = attacked(model, images, keras.utils.to_categorical(labels, 10))
+    noise = found.pop("noise")
+    assert found == wanted
+    assert 0.9 < noise < 1 or lit < 1

@@ -1,0 +1,206 @@
+"""The networks of the recorded studies: teachers, and students of which a reader makes some by hand."""
+
+# Keras is imported inside functions: naming the studies does without it, and a run sets its threads first.
+
+__all__ = [
+    "inception_widths",
+    "make_deeper_student",
+    "make_wider_student",
+    "mnist_cnn",
+    "small_cnn",
+    "small_inception",
+]
+
+
+def mnist_cnn(conv1=64, fc1=128, deeper=False, learning_rate=0.01):
+    """The article's convolutional network for MNIST, compiled, with fresh random weights.
+
+    Parameters
+    ----------
+    conv1, fc1 : int
+        Channels of the first convolution and units of the first dense layer.
+    deeper : bool
+        Whether a second dense layer, ``fc1_deeper``, as wide as ``fc1``, stands behind it.
+    learning_rate : float
+        Of plain stochastic gradient descent.
+
+    Returns
+    -------
+    keras.Sequential
+        From images (n, 28, 28, 1) to the probabilities of ten digits (n, 10).
+    """
+    import keras
+    from keras import layers
+
+    model = keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            layers.Conv2D(conv1, 3, padding="same", name="conv1"),
+            layers.MaxPooling2D(name="pool1"),
+            layers.Conv2D(128, 3, padding="same", name="conv2"),
+            layers.MaxPooling2D(name="pool2"),
+            layers.Flatten(name="flatten"),
+            layers.Dense(fc1, activation="relu", name="fc1"),
+            *([layers.Dense(fc1, activation="relu", name="fc1_deeper")] if deeper else []),
+            layers.Dense(10, activation="softmax", name="fc2"),
+        ]
+    )
+    model.compile(keras.optimizers.SGD(learning_rate), "categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def make_deeper_student(teacher, init="net2deeper", seed=None):
+    """The teacher with a dense layer ``fc1_deeper`` behind ``fc1``.
+
+    Parameters
+    ----------
+    teacher : keras.Model
+        Made by `mnist_cnn`.
+    init : {"net2deeper", "randominit"}
+        The new layer is the identity, so that the student computes what the teacher does, or it is random,
+        with the teacher's weights in all other layers.
+    seed : int, optional
+
+    Returns
+    -------
+    keras.Model
+        Compiled as the teacher is.
+    """
+    from helpers.models import net2deeper_net
+
+    return net2deeper_net(teacher, after="fc1", init=init, seed=seed)
+
+
+def make_wider_student(teacher, init="net2wider", split="equal", seed=None):
+    """The teacher with twice the channels in ``conv1`` and twice the units in ``fc1``.
+
+    Parameters
+    ----------
+    teacher : keras.Model
+        Made by `mnist_cnn`.
+    init : {"net2wider", "randompad"}
+        The new channels and units are copies, so that the student computes what the teacher does, or random.
+    split : {"equal", "random"}
+        How the copies of a unit share its outgoing weights.
+    seed : int, optional
+
+    Returns
+    -------
+    keras.Model
+        Compiled as the teacher is.
+    """
+    from helpers.models import net2wider_net
+
+    widths = {"conv1": 2 * teacher.get_layer("conv1").filters, "fc1": 2 * teacher.get_layer("fc1").units}
+    return net2wider_net(teacher, widths, init=init, split=split, seed=seed)
+
+
+def small_cnn(channels=(2, 4, 8), deeper=()):
+    """A convolutional network for MNIST, small enough that its size limits what it learns; compiled, random weights.
+
+    Parameters
+    ----------
+    channels : (int, int, int)
+        Of its three convolutions, ``conv1`` to ``conv3``.
+    deeper : tuple of str
+        Names of convolutions that are followed by another one as wide, named ``..._deeper``.
+
+    Returns
+    -------
+    keras.Sequential
+        From images (n, 28, 28, 1) to the probabilities of ten digits (n, 10); trained by gradient descent with
+        momentum 0.9.
+    """
+    import keras
+    from keras import layers
+
+    model = keras.Sequential([keras.Input((28, 28, 1))])
+    for number, width in enumerate(channels, start=1):
+        name = f"conv{number}"
+        for each in (name, f"{name}_deeper")[: 1 + (name in deeper)]:
+            model.add(layers.Conv2D(width, 3, padding="same", activation="relu", name=each))
+        model.add(layers.MaxPooling2D(name=f"pool{number}"))
+    model.add(layers.Flatten(name="flatten"))
+    model.add(layers.Dense(10, activation="softmax", name="digits"))
+    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+# Channels of each module's convolutions, branch by branch.
+BRANCHES = (("1x1",), ("3x3_reduce", "3x3"), ("double_reduce", "double_1", "double_2"), ("pool_1x1",))
+MODULES = {"module1": ((8,), (6, 12), (4, 6, 6), (6,)), "module2": ((12,), (8, 16), (6, 8, 8), (12,))}
+
+
+def inception_widths(scale=1.0):
+    """The channels of `small_inception`'s modules.
+
+    Parameters
+    ----------
+    scale : float
+        Against the whole network's; channels are rounded.
+
+    Returns
+    -------
+    dict
+        From names of convolutions, such as ``"module1_3x3"``, to their channels.
+
+    Examples
+    --------
+    >>> inception_widths()["module1_3x3"], inception_widths(0.3**0.5)["module1_3x3"]
+    (12, 7)
+    """
+    return {
+        f"{module}_{name}": round(scale * width)
+        for module, branches in MODULES.items()
+        for names, widths in zip(BRANCHES, branches, strict=True)
+        for name, width in zip(names, widths, strict=True)
+    }
+
+
+def small_inception(scale=1.0):
+    """A convolutional network for MNIST with two Inception modules and batch normalization; compiled, random weights.
+
+    A module's branches are those of the paper's teacher: 1x1; 1x1 and 3x3; 1x1 and twice 3x3; pooling and 1x1.
+
+    Parameters
+    ----------
+    scale : float
+        Of the modules' channels, as in `inception_widths`. The paper's teacher has the square root of 0.3.
+
+    Returns
+    -------
+    keras.Model
+        From images (n, 28, 28, 1) to the probabilities of ten digits (n, 10); trained by gradient descent with
+        momentum 0.9.
+
+    References
+    ----------
+    Ioffe and Szegedy 2015; Chen et al. 2016, section 3.
+    """
+    import keras
+    from keras import layers
+
+    widths = {"stem": 8} | inception_widths(scale)
+
+    def convolution(x, name, size, strides=1):
+        x = layers.Conv2D(widths[name], size, strides, padding="same", use_bias=False, name=name)(x)
+        # A short memory, because the studies' trainings are short.
+        x = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
+        return layers.Activation("relu", name=f"{name}_relu")(x)
+
+    images = x = keras.Input((28, 28, 1))
+    x = convolution(x, "stem", 3, strides=2)
+    for module in MODULES:
+        ends = []
+        for names in BRANCHES:
+            end = layers.MaxPooling2D(3, 1, padding="same", name=f"{module}_pool")(x) if "pool_1x1" in names else x
+            for name in names:
+                end = convolution(end, f"{module}_{name}", 1 if name.endswith(("1x1", "reduce")) else 3)
+            ends.append(end)
+        x = layers.Concatenate(name=module)(ends)
+        if module == "module1":
+            x = layers.MaxPooling2D(name="pool")(x)
+    x = layers.GlobalAveragePooling2D(name="mean")(x)
+    model = keras.Model(images, layers.Dense(10, activation="softmax", name="digits")(x))
+    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "categorical_crossentropy", metrics=["accuracy"])
+    return model
