@@ -109,6 +109,8 @@ def test_chapter_has_its_form(prose):
 SOUND = (
     """# A title
 
+## Check yourself
+
 ## Summary
 
 ## Exercises
@@ -134,6 +136,7 @@ SOUND = (
         ("# A title", "A title", "one title"),
         ("## Summary", "## In short", "closing sections"),
         ("## Read on", "## Summary", "closing sections"),
+        ("## Check yourself", "", "closing sections"),
         (":label: ex-2", ":label: ex-9", "no solution of ex-9"),
         (":label: ex-2", "", "three exercises"),
         (":class: dropdown", ":class: tip", "ex-0 is not collapsed"),
@@ -142,6 +145,46 @@ SOUND = (
 def test_a_lack_of_form_is_noticed(old, new, fault):
     assert trust.form_faults(SOUND) == []
     assert fault in "\n".join(trust.form_faults(SOUND.replace(old, new)))
+
+
+def test_chapter_asks_questions(prose):
+    assert trust.quiz_faults(prose) == []
+
+
+def question(number, answers=("<details", '<details class="right"', "<details")):
+    words = ("Right" if "right" in answer else "No" for answer in answers)
+    told = (
+        f"{answer}><summary>Answer {i}</summary>\n\n**{word}.** And the reason for it.\n\n</details>"
+        for i, (answer, word) in enumerate(zip(answers, words, strict=True))
+    )
+    return "\n\n".join([f"**{number}.** What happens?", *told])
+
+
+QUIZ = "\n\n".join(["## Check yourself", "Decide.", *map(question, range(1, 5)), "## Summary", "- This."])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("## Check yourself", "## Questions", "got 0"),
+        (question(4), "", "got 3"),
+        (question(4), "\n\n".join(map(question, range(4, 8))), "got 7"),
+        ("**3.**", "**5.**", "numbered from 1"),
+        (question(2), question(2, ["<details"] * 3), "question 2: expected one right answer, got 0"),
+        (question(2), question(2, ['<details class="right"'] * 3), "question 2: expected one right answer, got 3"),
+        (question(1), question(1, ("<details", '<details class="right"')), "question 1: expected three different"),
+        ("Answer 2", "Answer 1", "expected three different"),
+        (" And the reason for it.", " So.", "has no reason"),
+        ("**Right.**", "Right:", "not of the form"),
+        ("</details>", "", "not of the form"),
+        (' class="right"', "", "marked as the other kind"),
+        ("<details><", '<details class="right"><', "marked as the other kind"),
+    ],
+)
+def test_a_fault_of_the_questions_is_noticed(old, new, fault):
+    assert trust.quiz_faults(QUIZ) == []
+    assert old in QUIZ
+    assert fault in "\n".join(trust.quiz_faults(QUIZ.replace(old, new)))
 
 
 def test_numbers_in_prose_are_measured(notebook):
@@ -160,6 +203,7 @@ def test_numbers_in_prose_are_measured(notebook):
         ("```{admonition} Predict\nOr is it 12 percent?\n```", ["12 percent"]),
         ("{cite:p}`a2016` found 97.1. We find 98.2.", ["98.2"]),
         ("{glue:text}`gap:.2f`, $0.5$, `0.1`, [here](a-3.15.md), version 3.15.1 and\n```python\n0.7\n```", []),
+        ("<details><summary><code>2.5</code> or 3.5</summary>", ["3.5"]),
         ("$$\n0.25\n$$\n\n{cite:t}`a2016`, section 2.4, has 97.1.", []),
     ],
 )

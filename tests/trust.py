@@ -15,6 +15,7 @@ NOT_PROSE = [
     r"\$[^$\n]+(?:\n[^$\n]+)?\$",
     r"\{glue(?::\w+)?\}`[^`]*`",
     r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)",
+    r"<code>.*?</code>",
     r"\]\([^)\s]*\)",
     r"https?://\S+",
 ]
@@ -71,7 +72,36 @@ def form_faults(prose):
     return faults
 
 
-CLOSING = ["Summary", "Exercises", "Read on"]
+CLOSING = ["Check yourself", "Summary", "Exercises", "Read on"]
+
+QUESTION = re.compile(r"^\*\*(\d+)\.\*\* (.+?)(?=^\*\*\d+\.\*\* |\Z)", re.MULTILINE | re.DOTALL)
+ANSWER = re.compile(
+    r'<details( class="right")?><summary>(.+)</summary>\n\n\*\*(Right|No)\.\*\* ((?:.+\n)+)\n</details>'
+)
+
+
+def quiz_faults(prose):
+    """Return what the questions of a chapter lack: four to six, each with one right answer, and a reason for each."""
+    quiz = prose.partition("## Check yourself\n")[2].partition("\n## ")[0]
+    questions = QUESTION.findall(quiz)
+    faults = [] if len(questions) in range(4, 7) else [f"expected four to six questions, got {len(questions)}"]
+    if (numbers := [int(number) for number, _ in questions]) != list(range(1, len(questions) + 1)):
+        faults.append(f"expected the questions numbered from 1, got {numbers}")
+    for number, text in questions:
+        answers = ANSWER.findall(text)
+        if (right := sum(word == "Right" for _, _, word, _ in answers)) != 1:
+            faults.append(f"question {number}: expected one right answer, got {right}")
+        if len({option for _, option, _, _ in answers}) < 3:
+            faults.append(f"question {number}: expected three different answers or more, got {len(answers)}")
+        if ANSWER.sub("", text).count("<"):
+            faults.append(f"question {number}: an answer is not of the form that CONTRIBUTING.md shows")
+        for shown, option, word, reason in answers:
+            if bool(shown) != (word == "Right"):
+                faults.append(f"question {number}: {option!r} is marked as the other kind of answer")
+            if len(reason) < 20:
+                faults.append(f"question {number}: {option!r} has no reason")
+    return faults
+
 
 # ------------------------------------------------------------------ citations
 
