@@ -211,6 +211,32 @@ def test_typed_numbers_are_noticed(prose, typed):
     assert trust.typed_numbers(prose) == typed
 
 
+def test_first_use_of_a_term_is_linked(prose):
+    assert trust.unlinked_terms(prose, GLOSSARY) == [], "say {term}`unit`, or {term}`units <unit>`"
+
+
+GLOSSARY = (ROOT / "book" / "glossary.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("prose", "unlinked"),
+    [
+        ("A {term}`unit`, two units, {term}`Shares <share>`, a share.", []),
+        ("A unit.", ["unit"]),
+        ("Two Units, and a {term}`unit`.", ["unit"]),
+        ("A\n{term}`teacher`'s identity\nlayers", ["identity layer"]),
+        ("{term}`Channel groups <channel group>`, and a channel.", ["channel"]),
+        ("Which symmetries? Function-preserving ones.", ["function-preserving", "symmetry"]),
+        (":::{admonition} Predict\n:class: predict\n\nA gap?\n:::", ["gap"]),
+        ("<details><summary>It is noise.</summary>", ["noise"]),
+        (":::{admonition} About this chapter\n:class: chapter-card\n\nA gap.\n:::\n\nA width.", ["width"]),
+        ("## A gap\n\n`unit` and $unit$, $a<b$\n\n```python\nwidth\n```\n[this](gap.md), a community", []),
+    ],
+)
+def test_a_term_that_is_not_linked_is_noticed(prose, unlinked):
+    assert [fault.partition(":")[0] for fault in trust.unlinked_terms(prose, GLOSSARY)] == unlinked
+
+
 def test_code_cells_are_short(notebook):
     lengths = [len(cell.source.splitlines()) for cell in notebook.cells[1:] if cell.cell_type == "code"]
     assert statistics.median(lengths) <= 10, f"half of the cells are longer: {sorted(lengths)}"

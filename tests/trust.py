@@ -46,6 +46,40 @@ def typed_numbers(prose):
     return [number for one in sentences if "<cited>" not in one for number in NUMBER.findall(one)]
 
 
+# ------------------------------------------------------------------ the words of the glossary
+
+TERM = re.compile(r"\{term\}`(?:[^`<]*<([^`>]+)>|([^`]+))`")
+CARD = re.compile(r"^(:{3,})\{admonition\} About this chapter$.*?^\1$", re.MULTILINE | re.DOTALL)
+NOT_READ = [r"^#+ [^\n]*$", r"</?\w[^>]*>"]
+
+
+def terms(glossary):
+    """Return the terms of a glossary, the longest first."""
+    lines = re.search(r"^```\{glossary\}$(.*?)^```$", glossary, re.MULTILINE | re.DOTALL)[1].splitlines()
+    return sorted((line for line in lines if line.strip() and not line.startswith(" ")), key=len, reverse=True)
+
+
+def unlinked_terms(prose, glossary):
+    """Return the terms whose first use in the prose, in singular or plural, is not linked to the glossary.
+
+    Headings, the card under the title, code and formulas do not count. A longer term hides the shorter one that it
+    holds: a channel group is no channel.
+    """
+    text = TERM.sub(lambda found: f"\0{found[1] or found[2]}\0", without_code(CARD.sub("", prose)))
+    for pattern in NOT_PROSE + NOT_READ:
+        text = re.sub(pattern, " ", text, flags=re.MULTILINE | re.DOTALL)
+    faults = []
+    for term in terms(glossary):
+        words = re.escape(term).replace(r"\ ", r"\s+")
+        words = f"{words[:-1]}(?:y|ies)" if term.endswith("y") else f"{words}s?"
+        uses = list(re.finditer(rf"(?<![\w-])(\0?){words}(\0?)(?![\w-])", text, re.IGNORECASE))
+        if uses and not uses[0][1]:
+            around = " ".join(text[max(0, uses[0].start() - 40) : uses[0].end() + 30].replace("\0", "").split())
+            faults.append(f"{term}: {around}")
+        text = re.sub(rf"(?<![\w-])\0?{words}\0?(?![\w-])", " ", text, flags=re.IGNORECASE)
+    return faults
+
+
 # ------------------------------------------------------------------ a chapter's form
 
 
@@ -93,7 +127,7 @@ def quiz_faults(prose):
             faults.append(f"question {number}: expected one right answer, got {right}")
         if len({option for _, option, _, _ in answers}) < 3:
             faults.append(f"question {number}: expected three different answers or more, got {len(answers)}")
-        if ANSWER.sub("", text).count("<"):
+        if re.search("</?(?:details|summary)", ANSWER.sub("", text)):
             faults.append(f"question {number}: an answer is not of the form that CONTRIBUTING.md shows")
         for shown, option, word, reason in answers:
             if bool(shown) != (word == "Right"):
