@@ -237,6 +237,40 @@ def test_a_term_that_is_not_linked_is_noticed(prose, unlinked):
     assert [fault.partition(":")[0] for fault in trust.unlinked_terms(prose, GLOSSARY)] == unlinked
 
 
+NOTATION = (ROOT / "book" / "notation.md").read_text(encoding="utf-8")
+
+
+def sources(path):
+    cells = nbformat.read(path, 4).cells
+    return ["\n\n".join(cell.source for cell in cells if cell.cell_type == kind) for kind in ("markdown", "code")]
+
+
+def test_notation_lists_the_symbols_of_the_chapters():
+    chapters = {path.stem: sources(path) for path in toc.chapters()}
+    assert trust.notation_faults(NOTATION, chapters) == []
+
+
+ROW = "| ${}$ | a meaning | $(n,)$ | `{}` | [2, A section](02_a.ipynb#a-section) |"
+
+
+@pytest.mark.parametrize(
+    ("page", "prose", "faults"),
+    [
+        (ROW.format(r"\delta_l", "delta"), r"So $x\delta_l$ for $n$, and `$z$`.", [r"x: in"]),
+        (ROW.format(r"l \delta_l", "delta(x)"), "$$\n\\max \\text{of all} l\\delta_l\n$$", []),
+        (ROW.format(r"\eta", "delta"), r"$\beta$ and $\beta\eta_1$", [r"\beta: in 02_a"]),
+        (ROW.format("h", "delta"), r"$\hat{h_1}$ and $nh$", []),
+        (ROW.format("h", "delta"), r"$\chi$, $\theta$", ["h: no formula of 02_a", r"\theta: in 02_a"]),
+        (ROW.format("h", "gamma"), "$h$", ["h: no code of the chapters has gamma"]),
+        (ROW.format("h", "delta"), "$h + q$", ["q: in 02_a, not listed"]),
+        (ROW.format("h", "delta").replace("| a meaning ", ""), "$h$", ["a row is not of the form"]),
+    ],
+)
+def test_a_fault_of_the_notation_is_noticed(page, prose, faults):
+    found = trust.notation_faults(page, {"02_a": (prose, "delta = 1")})
+    assert [fault.startswith(start) for fault, start in zip(found, faults, strict=True)] == [True] * len(faults)
+
+
 def test_code_cells_are_short(notebook):
     lengths = [len(cell.source.splitlines()) for cell in notebook.cells[1:] if cell.cell_type == "code"]
     assert statistics.median(lengths) <= 10, f"half of the cells are longer: {sorted(lengths)}"

@@ -72,11 +72,52 @@ def unlinked_terms(prose, glossary):
     for term in terms(glossary):
         words = re.escape(term).replace(r"\ ", r"\s+")
         words = f"{words[:-1]}(?:y|ies)" if term.endswith("y") else f"{words}s?"
-        uses = list(re.finditer(rf"(?<![\w-])(\0?){words}(\0?)(?![\w-])", text, re.IGNORECASE))
+        uses = list(re.finditer(rf"(?<![\w-])(\0?){words}\0?(?![\w-])", text, re.IGNORECASE))
         if uses and not uses[0][1]:
             around = " ".join(text[max(0, uses[0].start() - 40) : uses[0].end() + 30].replace("\0", "").split())
             faults.append(f"{term}: {around}")
         text = re.sub(rf"(?<![\w-])\0?{words}\0?(?![\w-])", " ", text, flags=re.IGNORECASE)
+    return faults
+
+
+# ------------------------------------------------------------------ symbols
+
+FORMULA = re.compile(r"^\$\$(.*?)^\$\$|\$([^$\n]+(?:\n[^$\n]+)?)\$", re.MULTILINE | re.DOTALL)
+CODE = re.compile(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)", re.DOTALL)
+WORDS = re.compile(r"\\(?:text|operatorname|mathrm|mathbb|begin|end)\s*\{[^}]*\}")
+TOKEN = re.compile(r"\\[A-Za-z]+|\S")
+LETTER = re.compile(
+    r"[A-Za-z]|\\(?:var)?(?:alpha|beta|gamma|delta|epsilon|zeta|eta|theta|mu|nu|pi|sigma|tau|phi|omega|ell|nabla|top)"
+)
+ROW = re.compile(r"^\| \$([^$]+)\$ \| [^|]+ \| [^|]+ \| (?:`(\w+)[^|]*)?\| \[\d+, [^|]+\]\((\w+)\.ipynb#", re.MULTILINE)
+
+
+def formulas(prose):
+    """Return the formulas of a text as one string: letters, commands and signs, each between spaces."""
+    found = FORMULA.findall(CODE.sub(" ", without_code(prose)))
+    tokens = TOKEN.findall(WORDS.sub(" ", "\n".join(display or inline for display, inline in found)))
+    return f" {' '.join(tokens)} "
+
+
+def letters(prose):
+    """Return the letters of the formulas of a text."""
+    return {token for token in formulas(prose).split() if LETTER.fullmatch(token)}
+
+
+def notation_faults(page, chapters):
+    """Return symbols and names that do not stand where the notation says, and letters of formulas that it leaves out.
+
+    `chapters` are {name of a notebook: (prose, code)}.
+    """
+    rows, code = ROW.findall(page), "\n".join(code for _, code in chapters.values())
+    faults = [] if len(rows) == page.count(".ipynb#") else ["a row is not of the form of the others"]
+    for symbol, name, chapter in rows:
+        if formulas(f"${symbol}$") not in formulas(chapters[chapter][0]):
+            faults.append(f"{symbol}: no formula of {chapter} has it")
+        if name and not re.search(rf"\b{name}\b", code):
+            faults.append(f"{symbol}: no code of the chapters has {name}")
+    for chapter, (prose, _) in chapters.items():
+        faults += [f"{letter}: in {chapter}, not listed" for letter in sorted(letters(prose) - letters(page))]
     return faults
 
 
