@@ -4,6 +4,9 @@ import importlib
 from urllib.parse import quote
 
 import pytest
+import trust
+from address import ROOT
+from docutils.nodes import make_id
 from sphinx.util.inventory import InventoryFile
 from test_pages import Visit, read, serve
 
@@ -33,6 +36,14 @@ def test_a_chapter_links_a_name_once_at_its_first_mention(html, entries):
     links = read(html / "book" / "03_net2widernet.html").links
     for name in ("helpers.net2wider_net", "helpers.wider2net_fc", "helpers.function_gap"):
         assert links.count(entries[name].removeprefix("book/")) == 1, name
+
+
+def test_index_is_reached_and_leads_to_every_word_and_name(html, entries):
+    for page in ("index", "glossary"):
+        assert "../genindex.html" in read(html / "book" / f"{page}.html").links
+    words = trust.terms((ROOT / "book" / "glossary.md").read_text(encoding="utf-8"))
+    expected = {f"book/glossary.html#term-{make_id(word)}" for word in words} | set(entries.values())
+    assert expected - set(read(html / "genindex.html").links) == set()
 
 
 @pytest.mark.browser
