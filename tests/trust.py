@@ -173,6 +173,8 @@ def quiz_faults(prose):
         for shown, option, word, reason in answers:
             if bool(shown) != (word == "Right"):
                 faults.append(f"question {number}: {option!r} is marked as the other kind of answer")
+            if re.search(r"[$`{*]", option):
+                faults.append(f"question {number}: {option!r} is on a line of HTML, where Markdown is not read")
             if len(reason) < 20:
                 faults.append(f"question {number}: {option!r} has no reason")
     return faults
