@@ -121,8 +121,8 @@ tidy: $(READY)
 	@echo "Formatting code, stripping notebooks, looking for slips. Seconds."
 	@$(PY) -m ruff format .
 	@$(PY) -m ruff check --fix .
-	@$(PY) tests/lean.py $(wildcard book/*.ipynb)
-	@$(PY) -m codespell_lib $(wildcard *.md book/*.md book/*.ipynb) helpers tests
+	@$(PY) tests/lean.py $(wildcard book/*.ipynb book/templates/*.ipynb)
+	@$(PY) -m codespell_lib $(wildcard *.md book/*.md book/*.ipynb book/templates/*.ipynb) helpers tests
 
 links: $(READY)
 	@echo "Following every link that leads out of the book. Minutes; needs the internet."

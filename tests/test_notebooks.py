@@ -12,6 +12,7 @@ import nbformat
 import pytest
 import toc
 import trust
+from nbclient import NotebookClient
 
 ROOT = address.ROOT
 CHAPTERS = [pytest.param(path, id=path.stem) for path in toc.chapters()]
@@ -281,6 +282,44 @@ def test_pictures_in_prose_are_local_and_described(prose):
     for text, target in re.findall(r"!\[(.*?)\]\((\S+?)\)", prose):
         assert text, f"{target} has no alt text"
         assert "//" not in target, f"{target} comes from another host"
+
+
+# ------------------------------------------------------------------ the template for readers' models
+
+YOURS = ROOT / "book" / "templates" / "your_model.ipynb"
+
+
+def test_template_is_committed_as_chapters_are():
+    assert YOURS.read_text(encoding="utf-8") == lean.tidy(YOURS), "run `make tidy`"
+    cells = nbformat.read(YOURS, 4).cells
+    assert cells[0].source == lean.colab_source()
+    link = f"/blob/main/{YOURS.relative_to(ROOT).as_posix()}"
+    assert link in cells[1].source
+    assert link in (ROOT / "book" / "14_your_own_model.ipynb").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_template_takes_another_model_where_it_says_so():
+    """With other data and a model of another kind in the two marked cells, all the others run and find it the same."""
+    yours = {
+        "# your data here": "x, y = np.random.rand(96, 6, 6, 2), np.arange(96) % 3\n"
+        "data, validation = (x[:64], y[:64]), (x[64:], y[64:])",
+        "# your model here": "def my_model():\n"
+        "    image = keras.Input((6, 6, 2))\n"
+        "    rows = layers.Conv2D(4, 3, activation='relu', name='rows')(image)\n"
+        "    rows = layers.Add()([rows, layers.Conv2D(4, 3, padding='same')(rows)])\n"
+        "    model = keras.Model(image, layers.Dense(3)(layers.Flatten()(rows)))\n"
+        "    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)\n"
+        "    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), loss, metrics=['accuracy'])\n"
+        "    return model",
+    }
+    notebook = nbformat.read(YOURS, 4)
+    for cell in notebook.cells:
+        cell.source = yours.pop(cell.source.partition("\n")[0], cell.source)
+    assert yours == {}
+    NotebookClient(notebook, timeout=300).execute()
+    (proof,) = [cell for cell in notebook.cells if lean.is_checked(cell)]
+    assert proof.outputs[-1].text == "same function: True\n"
 
 
 # ------------------------------------------------------------------ nbval itself
