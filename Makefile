@@ -30,7 +30,7 @@ endif
 endif
 endif
 
-.PHONY: help book serve test test-core test-chapters test-pages coverage mutation tidy links lock address clean clean-all env
+.PHONY: help book serve test test-core test-chapters test-pages coverage mutation tidy links lock chapter address clean clean-all env
 .DELETE_ON_ERROR:
 
 help:
@@ -44,6 +44,7 @@ help:
 	@echo "make mutation       which small faults in helpers/ the tests do not find"
 	@echo "make tidy           format the code, strip the notebooks of what is not committed, look for slips"
 	@echo "make links          follow the links that lead out of the book"
+	@echo "make chapter NAME=15_something    start a chapter from a template that passes the chapters' tests"
 	@echo "make lock           resolve requirements.txt anew into requirements.lock"
 	@echo "make address URL=https://github.com/OWNER/NAME    change the repository's address everywhere"
 	@echo "make clean          remove the built book and caches; make clean-all removes .venv too"
@@ -133,6 +134,9 @@ lock: $(READY)
 	@$(PY) -m pip install --quiet --disable-pip-version-check uv
 	@$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links \
 	    --custom-compile-command "make lock" --upgrade requirements.txt --output-file requirements.lock
+
+chapter: $(READY)
+	@$(PY) tests/chapter.py $(NAME)
 
 address: $(READY)
 	@$(PY) tests/address.py $(URL)

@@ -48,10 +48,10 @@ def tiny_book(tmp_path):
     (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: book/index\n", encoding="utf-8")
     for folder in ("_ext", "book/web"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
-    (tmp_path / "book" / "references.bib").touch()
     shutil.copy(ROOT / "CITATION.cff", tmp_path)
 
-    def build_with(*cells):
+    def build_with(*cells, references=""):
+        (tmp_path / "book" / "references.bib").write_text(references, encoding="utf-8")
         page = nbformat.v4.new_notebook(
             cells=[nbformat.v4.new_markdown_cell("# A page"), *cells],
             metadata={"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}},
@@ -64,6 +64,13 @@ def tiny_book(tmp_path):
 
 def test_a_sound_chapter_builds(tiny_book):
     run = tiny_book(nbformat.v4.new_code_cell("1 + 1"))
+    assert run.returncode == 0, run.stderr
+
+
+def test_the_start_of_a_chapter_builds(tiny_book):
+    begun = nbformat.read(ROOT / "book" / "templates" / "chapter.ipynb", 4).cells
+    works = nbformat.v4.new_markdown_cell("```{bibliography}\n```")
+    run = tiny_book(*begun[2:], works, references=(ROOT / "book" / "references.bib").read_text(encoding="utf-8"))
     assert run.returncode == 0, run.stderr
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import address
+import chapter
 import lean
 import nbformat
 import pytest
@@ -320,6 +321,54 @@ def test_template_takes_another_model_where_it_says_so():
     NotebookClient(notebook, timeout=300).execute()
     (proof,) = [cell for cell in notebook.cells if lean.is_checked(cell)]
     assert proof.outputs[-1].text == "same function: True\n"
+
+
+# ------------------------------------------------------------------ the start of a new chapter
+
+
+@pytest.fixture
+def copy_of_book(tmp_path):
+    """What the chapters' tests read, in another place."""
+    for folder in ("book", "tests"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    for name in ("_config.yml", "_toc.yml", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_a_new_chapter_passes_the_tests_of_chapters(copy_of_book):
+    """All of them, in a book that has the chapter; and they do not pass once its summary is gone."""
+    taken = {path.name[:2] for path in toc.chapters()}
+    number = min({f"{n:02}" for n in range(1, 100)} - taken)
+    page = chapter.start(f"{number}_in_between", copy_of_book)[0]
+    assert "# In between\\n" in page.read_text(encoding="utf-8")
+    first_page = (copy_of_book / "book" / "index.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^(\d+)\. \[.*\]\((\d\d)_", first_page, re.MULTILINE)
+    assert [int(place) for place, _ in listed] == list(range(1, len(listed) + 1))
+    assert [of for _, of in listed] == sorted(taken | {number})
+    rules = f"{page.stem} or reading_order or in_the_contents or on_the_map"
+    files = ["tests/test_notebooks.py", "tests/test_build.py", "tests/test_project.py", f"book/{page.name}"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", rules, *files]
+    run = subprocess.run(command, cwd=copy_of_book, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout[-3000:]
+    page.write_text(page.read_text(encoding="utf-8").replace("## Summary", "## In short"), encoding="utf-8")
+    broken = subprocess.run([*command, "-x"], cwd=copy_of_book, capture_output=True, text=True)
+    assert "closing sections" in broken.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("", "two digits"),
+        ("Fifteen", "two digits"),
+        ("15-lines", "two digits"),
+        ("01_first", "has that number already"),
+    ],
+)
+def test_a_name_that_does_not_fit_is_refused(name, fault, capsys):
+    assert chapter.main([name]) == 1
+    assert fault in capsys.readouterr().out
 
 
 # ------------------------------------------------------------------ nbval itself
