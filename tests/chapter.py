@@ -1,13 +1,15 @@
 """Start a chapter that passes the chapters' tests: `python tests/chapter.py 15_something`.
 
-The notebook is a copy of `book/templates/chapter.ipynb`. The contents, the map of the chapters and the list on the
-first page get a line each, behind the chapter with the next smaller number.
+The notebook is a copy of `book/templates/chapter.ipynb`. The contents, the map of the chapters, the list on the
+first page and the forms for issues get a line each, behind the chapter with the next smaller number.
 """
 
 import re
 import sys
 
 from address import ROOT
+
+OFFERED = r"        - .* \((\d\d_\w+)\)\n", "        - {title} ({name})\n"  # in a form's list of pages
 
 # Where each file names the chapters in order, a line each; and the line that a new one gets.
 LISTS = {
@@ -17,6 +19,8 @@ LISTS = {
         r"\d+\. \[.*\]\((\d\d_\w+)\.ipynb\).*\n(?: +\S.*\n)*",
         "1. [{title}]({name}.ipynb): what it is about.\n",
     ),
+    ".github/ISSUE_TEMPLATE/book.yml": OFFERED,
+    ".github/ISSUE_TEMPLATE/question.yml": OFFERED,
 }
 
 

@@ -218,12 +218,84 @@ def test_citation_file_is_complete():
     assert {"cff-version", "message", "title", "authors", "version", "license", "repository-code"} <= set(citation)
 
 
-def test_workflows_ask_for_few_permissions():
-    for path in (ROOT / ".github" / "workflows").glob("*.yml"):
-        workflow = yaml.safe_load(path.read_text(encoding="utf-8"))
-        assert workflow["permissions"] == {"contents": "read"}, path.name
-        for used in re.findall(r"uses: (\S+)", path.read_text(encoding="utf-8")):
-            assert re.fullmatch(r"[\w.-]+/[\w.-]+@v\d+(\.\d+)*", used), f"{path.name}: {used}"
+# ------------------------------------------------------------------ on GitHub
+
+PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
+
+
+def workflow_faults(text):
+    """Return what a workflow may do or fetch beyond what this project allows."""
+    workflow = yaml.safe_load(text)
+    faults = [] if workflow.get("permissions") == {"contents": "read"} else ["permissions: expected contents: read"]
+    for name, job in workflow["jobs"].items():
+        allowed = {"pages": "write", "id-token": "write"} if name == "deploy" else {}
+        if job.get("permissions", {}) != allowed:
+            faults.append(f"{name}: permissions {job['permissions']}")
+        faults += [f"{name}: no timeout" for _ in range("timeout-minutes" not in job)]
+        for step in job["steps"]:
+            if "checkout@" in step.get("uses", "") and step.get("with", {}).get("persist-credentials") is not False:
+                faults.append(f"{name}: the checkout keeps its token")
+    faults += [f"not pinned by commit and version: {used}" for used in uses(text) if not PINNED.fullmatch(used)]
+    return faults
+
+
+def uses(text):
+    return re.findall(r"uses: (.+)", text)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / ".github" / "workflows").glob("*.yml")), ids=lambda path: path.stem)
+def test_workflow_does_and_fetches_only_what_it_must(path):
+    assert workflow_faults(path.read_text(encoding="utf-8")) == []
+
+
+def test_an_action_has_one_version_in_all_workflows():
+    found = {used for path in (ROOT / ".github" / "workflows").glob("*.yml") for used in uses(path.read_text("utf-8"))}
+    assert len(found) == len({used.partition("@")[0] for used in found}), sorted(found)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        (r"@[0-9a-f]{40} # v5\.\d+\.\d+", "@v5", "not pinned"),
+        (r" # v5\.\d+\.\d+", "", "not pinned"),
+        ("contents: read", "contents: write", "expected contents"),
+        ("persist-credentials: false", "fetch-depth: 0", "keeps its token"),
+        ("    timeout-minutes: .*\n", "", "no timeout"),
+        ("    runs-on", "    permissions: {issues: write}\n    runs-on", "issues"),
+    ],
+)
+def test_a_workflow_that_may_too_much_is_noticed(old, new, fault):
+    sound = read(".github/workflows/links.yml")
+    assert fault in "\n".join(workflow_faults(re.sub(old, new, sound)))
+
+
+def test_dependabot_watches_what_is_there():
+    watched = yaml.safe_load(read(".github/dependabot.yml"))["updates"]
+    assert {one["package-ecosystem"] for one in watched} == {"github-actions", "pip"}
+
+
+FORMS_OF_ISSUES = sorted(path for path in (ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml") if path.stem != "config")
+
+
+@pytest.mark.parametrize("path", FORMS_OF_ISSUES, ids=lambda path: path.stem)
+def test_issue_form_is_one(path):
+    form = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert {"name", "description", "body"} <= set(form)
+    ids = [field["id"] for field in form["body"]]
+    assert len(ids) == len(set(ids))
+    for field in form["body"]:
+        assert field["type"] in {"input", "textarea", "dropdown", "checkboxes"}
+        assert field["attributes"]["label"]
+        assert field["type"] != "dropdown" or all(isinstance(one, str) for one in field["attributes"]["options"])
+    assert any(field.get("validations", {}).get("required") for field in form["body"])
+
+
+@pytest.mark.parametrize("name", ["book", "question"])
+def test_issue_form_lists_the_chapters(name):
+    form = yaml.safe_load(read(f".github/ISSUE_TEMPLATE/{name}.yml"))
+    (offered,) = [field["attributes"]["options"] for field in form["body"] if field["id"] == "page"]
+    pages = [page for page in toc.documents() if page.removeprefix("book/")[:2].isdigit() or page == "book/lab"]
+    assert offered == [*(f"{toc.title(page)} ({page.removeprefix('book/')})" for page in pages), "another page"]
 
 
 # ------------------------------------------------------------------ the bibliography

@@ -1,8 +1,10 @@
 """The book's contents and its strict build, for the tests that need them."""
 
+import re
 import subprocess
 import sys
 
+import nbformat
 import yaml
 from address import ROOT
 
@@ -16,6 +18,13 @@ def documents(root=ROOT):
 def chapters(root=ROOT):
     """Return the paths of the notebooks among the pages of `_toc.yml`, in reading order."""
     return [path for path in (root / f"{name}.ipynb" for name in documents(root)) if path.exists()]
+
+
+def title(name, root=ROOT):
+    """Return the title of a page, up to its colon."""
+    path = root / f"{name}.ipynb"
+    text = nbformat.read(path, 4).cells[1].source if path.exists() else path.with_suffix(".md").read_text("utf-8")
+    return re.search(r"^# ([^:\n]*)", text, re.MULTILINE)[1]
 
 
 def build(root):
