@@ -30,7 +30,7 @@ endif
 endif
 endif
 
-.PHONY: help book serve test test-core test-chapters test-pages coverage mutation tidy links lock chapter address clean clean-all env
+.PHONY: help book serve test test-core test-chapters test-pages coverage mutation tidy links audit lock chapter address clean clean-all env
 .DELETE_ON_ERROR:
 
 help:
@@ -45,6 +45,7 @@ help:
 	@echo "make tidy           format the code, strip the notebooks of what is not committed, look for slips"
 	@echo "make links          follow the links that lead out of the book"
 	@echo "make chapter NAME=15_something    start a chapter from a template that passes the chapters' tests"
+	@echo "make audit          ask which locked versions have known weaknesses"
 	@echo "make lock           resolve requirements.txt anew into requirements.lock"
 	@echo "make address URL=https://github.com/OWNER/NAME    change the repository's address everywhere"
 	@echo "make clean          remove the built book and caches; make clean-all removes .venv too"
@@ -128,6 +129,12 @@ tidy: $(READY)
 links: $(READY)
 	@echo "Following every link that leads out of the book. Minutes; needs the internet."
 	@$(VENV)/bin/jupyter-book build . --all --builder linkcheck
+
+audit: $(READY)
+	@echo "Asking osv.dev about every version in requirements.lock. A minute; needs the internet."
+	@$(PY) -m pip install --quiet --disable-pip-version-check uv
+	@$(PY) -m uv tool run --from "pip-audit>=2.10,<3" pip-audit --requirement requirements.lock --no-deps --disable-pip \
+	    --vulnerability-service osv --progress-spinner off
 
 lock: $(READY)
 	@echo "Resolving requirements.txt for Python 3.11 and later. Seconds."
