@@ -17,8 +17,9 @@ PAGES := _config.yml _toc.yml CHANGELOG.md CITATION.cff $(wildcard _ext/*.py) $(
 # Two to four processes, each file's tests in one of them.
 PYTEST := $(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-# What needs no built book: all but the tests of chapters and pages.
-CORE := tests helpers $(foreach name,build elements lab notebooks pages quiz reach race reference,--ignore=tests/test_$(name).py)
+# The tests that need the built book, and those that do not: all but these and the chapters'.
+ON_PAGES := build closed elements lab light mathematics pages quiz race reach reference
+CORE := tests helpers $(foreach name,$(ON_PAGES) notebooks,--ignore=tests/test_$(name).py)
 
 # Whoever names an interpreter gets it, or hears why not.
 ifneq ($(origin PYTHON),file)
@@ -106,7 +107,7 @@ test-chapters: $(READY)
 
 test-pages: $(BUILT)
 	@echo "Testing the built pages and what moves on them. A few minutes."
-	@$(PYTEST) tests/test_build.py tests/test_pages.py tests/test_quiz.py tests/test_reach.py tests/test_reference.py tests/test_elements.py tests/test_lab.py tests/test_race.py
+	@$(PYTEST) $(ON_PAGES:%=tests/test_%.py)
 
 coverage: $(READY)
 	@$(PYTEST) $(CORE) --cov --cov-report=term-missing

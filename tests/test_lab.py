@@ -210,7 +210,7 @@ def find(page, expression, number=0):
 
 
 def wait(page, expression, number=0):
-    page.wait_for_function(f"((lab) => {expression})(document.querySelectorAll('net2net-lab')[{number}])")
+    page.wait_for_function(f"() => ((lab) => {expression})(document.querySelectorAll('net2net-lab')[{number}])")
 
 
 def told(page, pattern):
@@ -628,7 +628,7 @@ def test_removed_while_the_digits_come(page):
     page.evaluate(
         "() => { const lab = document.querySelector('net2net-lab'); lab.play(); lab.remove(); window.gone = lab; }"
     )
-    page.wait_for_function("gone.digits")
+    page.wait_for_function("() => gone.digits")
     page.wait_for_timeout(100)
     assert not page.evaluate("gone.playing")
 

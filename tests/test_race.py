@@ -239,7 +239,7 @@ def find(page, expression, number=0):
 
 
 def wait(page, expression):
-    page.wait_for_function(f"((race) => {expression})(document.querySelector('{TAG}'))")
+    page.wait_for_function(f"() => ((race) => {expression})(document.querySelector('{TAG}'))")
 
 
 def button(page, name):
