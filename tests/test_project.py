@@ -143,6 +143,19 @@ def test_lock_covers_the_requirements():
     assert locked["jupyter-book"].startswith("1.")
 
 
+def test_binder_installs_the_lock_and_this_package_and_pins_nothing_itself():
+    folder = ROOT / "binder"
+    assert {path.name for path in folder.iterdir()} == {"requirements.txt", "runtime.txt"}
+    # A file named with -r is looked for beside the file that names it, a path where pip runs: in the repository.
+    lock, package = read("binder/requirements.txt").splitlines()
+    assert (folder / lock.removeprefix("-r ")).resolve() == ROOT / "requirements.lock"
+    assert (package, (ROOT / "pyproject.toml").is_file()) == (".", True)
+    python = read("binder/runtime.txt").strip().removeprefix("python-")
+    assert f"Programming Language :: Python :: {python}" in project()["classifiers"]
+    deployed = yaml.safe_load(read(".github/workflows/deploy.yml"))["jobs"]["build"]["steps"]
+    assert [step["with"]["python-version"] for step in deployed if "setup-python" in step.get("uses", "")] == [python]
+
+
 # ------------------------------------------------------------------ the README
 
 
