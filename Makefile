@@ -18,7 +18,7 @@ PAGES := _config.yml _toc.yml CHANGELOG.md CITATION.cff $(wildcard _ext/*.py) $(
 PYTEST := $(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # The tests that need the built book, and those that do not: all but these and the chapters'.
-ON_PAGES := build closed elements lab light mathematics pages quiz race reach reference
+ON_PAGES := build closed elements lab light mathematics pages printed quiz race reach reference
 CORE := tests helpers $(foreach name,$(ON_PAGES) notebooks,--ignore=tests/test_$(name).py)
 
 # Whoever names an interpreter gets it, or hears why not.
@@ -31,12 +31,14 @@ endif
 endif
 endif
 
-.PHONY: help book serve test test-core test-chapters test-pages coverage mutation tidy links audit lock chapter address clean clean-all env
+.PHONY: help book serve pdf zip test test-core test-chapters test-pages coverage mutation tidy links audit lock chapter address clean clean-all env
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make book           build the book: executes every chapter, then writes the pages to _build/html"
 	@echo "make serve          build the book, then show it at http://127.0.0.1:$(PORT)"
+	@echo "make pdf            print the built book to _build/net2net-book.pdf; needs Chromium or Chrome"
+	@echo "make zip            pack the built book into _build/net2net-book.zip, to be read without the internet"
 	@echo "make test           everything: unit and property tests, doctests, chapters, strict build, pages in a browser"
 	@echo "make test-core      only helpers/: unit and property tests, doctests"
 	@echo "make test-chapters  only the notebooks: lean, well formed, outputs as committed"
@@ -90,6 +92,13 @@ $(BUILT): $(PAGES) $(READY) _build/.code
 serve: book
 	@echo "Showing the book at http://127.0.0.1:$(PORT); stop with Ctrl-C."
 	@$(PY) -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
+
+pdf: $(BUILT)
+	@echo "Printing the whole book. About a minute."
+	@$(PY) tests/printed.py
+
+zip: $(BUILT)
+	@$(PY) -c 'import shutil; print(shutil.make_archive("_build/net2net-book", "zip", "_build", "html"))'
 
 # ---------------------------------------------------------------- tests
 
