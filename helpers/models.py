@@ -261,12 +261,15 @@ def _blocks(graph, after, same):
 
 def _block(graph, layer, same):
     """The block that `layer` begins, or the reason why no identity can follow it."""
-    end, activation = layer, layer.activation
+    end, activation, passed = layer, layer.activation, set()
     while activation is keras.activations.linear:
         readers = graph.readers.get(end, [])
         if len(readers) != 1 or not isinstance(readers[0], (kl.BatchNormalization, *_ACTIVATION_LAYERS)):
             break
+        if readers[0] in passed:  # a normalization that is shared can read itself
+            break
         end = readers[0]
+        passed.add(end)
         if not isinstance(end, kl.BatchNormalization):
             activation = end
     if end is not layer and graph.calls[end] > graph.calls[layer]:

@@ -117,6 +117,7 @@ def main():
         print("make pdf: found no Chromium or Chrome; install one, or set CHROMIUM to its path")
         return 1
     write_pdf(BUILT / "html", BUILT / "net2net-book.pdf", executable)
+    print(f"The book is printed: {BUILT / 'net2net-book.pdf'}")
     return 0
 
 

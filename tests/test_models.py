@@ -888,6 +888,17 @@ def test_a_layer_behind_a_causal_convolution_is_causal(float64):
     assert student.get_layer("valid_deeper").padding == "same"
 
 
+def test_normalizations_that_read_each_other_are_passed_once(float64):
+    x = keras.Input((4,))
+    one, two = kl.BatchNormalization(name="one"), kl.BatchNormalization(name="two")
+    h = kl.Dense(5, name="before")(x)
+    teacher = randomize(keras.Model(x, one(one(h))))
+    with pytest.raises(Net2NetError, match="layer 'before' cannot be followed: layer 'one' behind it is shared"):
+        net2deeper_net(teacher, "before")
+    teacher = randomize(keras.Model(x, one(two(one(h)))))
+    assert relative_gap(teacher, net2deeper_net(teacher, "before")) < EXACT["float64"]
+
+
 def test_a_pair_of_rectangular_kernels(float64):
     source = keras.Input((7, 7, 2))
     h = kl.Activation("relu")(kl.BatchNormalization()(kl.Conv2D(4, 3, name="conv")(source)))
