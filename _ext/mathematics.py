@@ -25,6 +25,7 @@ MENDED = [
     (re.compile(r"'(_(?:\{[^{}]*\}|\w))?"), r"\1^{\\prime}"),
     (re.compile(r"(?<=\d),(?=\d)"), ", "),
 ]
+BETWEEN = re.compile(r"(?<=>)\s+(?=<)")  # white space between tags, half of what docutils writes
 # The letter that browsers show for a variable of one letter.
 SLANTED = {
     unicodedata.normalize("NFKC", chr(code)): chr(code)
@@ -38,7 +39,7 @@ def mathml(node, display):
     for pattern, replacement in MENDED:
         tex = pattern.sub(replacement, tex)
     try:
-        return tex2mathml(tex, as_block=display)
+        return BETWEEN.sub("", tex2mathml(tex, as_block=display))
     except MathError as error:
         logging.getLogger(__name__).warning("mathematics: %s in %r", error, tex, location=node)
         return ""

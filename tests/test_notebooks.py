@@ -393,3 +393,18 @@ def test_nbval_compares_marked_cells(tmp_path, stored, passes):
     ]
     run = subprocess.run([*command, "canary.ipynb"], cwd=tmp_path, capture_output=True, text=True)
     assert (run.returncode == 0) == passes, run.stdout
+
+
+def wrong_numbers(text, chapters):
+    """The links that call a chapter by another number than the one that it is shown with."""
+    links = re.findall(r"\[(?:[Cc]hapter )?(\d+)\]\((\d\d_\w+)\.ipynb", text)
+    return [(number, name) for number, name in links if int(number) != chapters.index(f"book/{name}") + 1]
+
+
+def test_chapters_are_called_by_the_numbers_that_they_are_shown_with():
+    chapters = [name for name in toc.documents() if re.match(r"book/\d\d_", name)]
+    assert wrong_numbers("[chapter 2](02_mathematics.ipynb), [9](03_net2widernet.ipynb#x)", chapters) == [
+        ("9", "03_net2widernet")
+    ]
+    pages = [*ROOT.glob("book/*.md"), *ROOT.glob("book/*.ipynb")]
+    assert {page.name: wrong for page in pages if (wrong := wrong_numbers(page.read_text("utf-8"), chapters))} == {}
