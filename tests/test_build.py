@@ -70,7 +70,8 @@ def test_a_sound_chapter_builds(tiny_book):
 def test_the_start_of_a_chapter_builds(tiny_book):
     begun = nbformat.read(ROOT / "book" / "templates" / "chapter.ipynb", 4).cells
     works = nbformat.v4.new_markdown_cell("```{bibliography}\n```")
-    run = tiny_book(*begun[2:], works, references=(ROOT / "book" / "references.bib").read_text(encoding="utf-8"))
+    terms = nbformat.v4.new_markdown_cell("```{glossary}\nunit\n  One.\n\nmapping\n  Another.\n```")
+    run = tiny_book(*begun[2:], works, terms, references=(ROOT / "book" / "references.bib").read_text(encoding="utf-8"))
     assert run.returncode == 0, run.stderr
 
 
