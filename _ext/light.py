@@ -4,18 +4,24 @@ The theme carries Font Awesome twice, as fonts and as a script of 1.5 MB that dr
 that Bootstrap can do.
 """
 
+import hashlib
 import html
 import logging
+import os
 import re
 from pathlib import Path
 
 from docutils import nodes
 from fontTools import subset
 from fontTools.ttLib import TTFont
+from PIL import Image
 
 FIRST = "documentation_options.js"  # scripts in the page's text read it at once; it is half a kilobyte
 LEFT_OUT = re.compile(r'\s*<script [^>]*/fontawesome\.js[^>]*></script>|\s*<link rel="preload" as="script"[^>]*/>')
 WAITING = re.compile(rf"<script(?![^>]*\bdefer\b)(?=[^>]*\bsrc=)(?![^>]*{re.escape(FIRST)})")
+STYLESHEET = re.compile(r'<link (?=[^>]*rel="stylesheet")[^>]*href="([^":?]+\.css)[^"]*"[^>]*/>')
+IMPORT = re.compile(r"""@import\s+(?:url\()?["']?([^"'):]+\.css)[^;]*;""")
+PICTURE = re.compile(r'<img(?=[^>]* src="([^":]+)")[^>]*>')
 ICON_FONT = re.compile(r'url\(([^)]*?)\.woff2\) format\("woff2"\),url\([^)]*\) format\("truetype"\)')
 STRING = r"""(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')"""
 TOKEN = re.compile(rf"{STRING}|url\((?:{STRING}|[^)]*)\)|[{{}};]")
@@ -56,6 +62,69 @@ def lighten(app, error):
             file = path.parent / font
             write_letters(TTFont(f"{file}.ttf"), icons, f"{file}.woff")
         path.write_text(ICON_FONT.sub(r'url(\1.woff) format("woff")', text), encoding="utf-8")
+    for path in {*folder.rglob("*.html")} - {*static.rglob("*.html")}:  # the theme leaves a template there
+        text = path.read_text(encoding="utf-8")
+        path.write_text(give_sizes(together(text, path, static), path), encoding="utf-8")
+
+
+def together(text, page, static):
+    """Let a page ask for one style sheet where it asked for a dozen, each of which held up its first sight."""
+    links = STYLESHEET.findall(text)
+    files = [(page.parent / link).resolve() for link in links]
+    if not files:
+        return text
+    css = "\n".join(sheet(file, static.resolve()) for file in files)
+    name = f"styles-{hashlib.sha256(css.encode()).hexdigest()[:8]}.css"
+    (static / name).write_text(css, encoding="utf-8")
+    link = f'<link rel="stylesheet" href="{os.path.relpath(static / name, page.parent)}" />'
+    first, *rest = STYLESHEET.split(text)[::2]
+    return f"{first}{link}{''.join(rest)}"
+
+
+def sheet(file, target):
+    """Read a style sheet and those that it imports, as they must read in the folder `target`."""
+    pieces = IMPORT.split(file.read_text(encoding="utf-8"))
+    return "".join(
+        sheet(file.parent / piece, target) if number % 2 else moved(piece, file.parent, target)
+        for number, piece in enumerate(pieces)
+    )
+
+
+def moved(css, source, target):
+    """Return a style sheet of one folder as it must read in another."""
+
+    def address(match):
+        quote, url = match[1] or "", match[2]
+        if re.match(r"[a-z]+:|[#/]", url):
+            return match[0]
+        return f"url({quote}{Path(os.path.relpath(source / url, target)).as_posix()}{quote})"
+
+    return re.sub(r"""url\(\s*(["']?)([^"')]+)\1\s*\)""", address, css.replace('@charset "UTF-8";', ""))
+
+
+def give_sizes(text, page):
+    """Tell a page the sizes of its pictures, so that nothing jumps, and to load those far below when they come near."""
+    found = []
+
+    def sized(match):
+        file = page.parent / html.unescape(match[1])
+        if " width=" in match[0] or not file.is_file():
+            return match[0]
+        wide, high = size_of(file)
+        found.append(file)
+        lazy = ' loading="lazy"' if len(found) > 1 else ""
+        return f'<img width="{wide}" height="{high}"{lazy}{match[0].removeprefix("<img")}'
+
+    return PICTURE.sub(sized, text)
+
+
+def size_of(file):
+    """The width and height of a picture, in pixels or in units with the same ratio."""
+    if file.suffix == ".svg":
+        head = re.search(r"<svg[^>]*>", file.read_text(encoding="utf-8"))[0]
+        return [round(float(side)) for side in re.search(r'viewBox="\S+ \S+ (\S+) (\S+)"', head).groups()]
+    with Image.open(file) as image:
+        return image.size
 
 
 def write_letters(font, letters, path):
@@ -109,5 +178,5 @@ def setup(app):
     """Register with Sphinx."""
     logging.getLogger("fontTools").setLevel(logging.WARNING)
     app.connect("html-page-context", describe)
-    app.connect("build-finished", lighten)
+    app.connect("build-finished", lighten, priority=700)  # when the theme has written its colors of code
     return {"parallel_read_safe": True, "parallel_write_safe": True}

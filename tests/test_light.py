@@ -49,3 +49,48 @@ def test_styles_are_small_and_hold_the_icons(html):
     fonts = list((html / "_static" / "vendor" / "fontawesome" / "webfonts").glob("*.woff"))
     assert len(fonts) == 3
     assert max(font.stat().st_size for font in fonts) < 5000
+
+
+def test_a_page_asks_for_one_style_sheet_whose_files_are_there(html):
+    for name in (*toc.documents(), "genindex", "search"):
+        page = html / f"{name}.html"
+        (link,) = re.findall(r'<link[^>]*rel="stylesheet"[^>]*href="([^"]+)"', page.read_text(encoding="utf-8"))
+        style = page.parent / link
+        text = style.read_text(encoding="utf-8")
+        assert ".bd-article" in text
+        assert "@import" not in text
+        assert "a.headerlink" in text  # from the sheet that the theme imports
+        assert re.search(r'html\[data-theme="?dark"?\] \.highlight', text)  # written by the theme at the very end
+        named = [url for url in re.findall(r"""url\(["']?([^"')]+)""", text) if not url.startswith(("data:", "#"))]
+        assert [url for url in named if not (style.parent / url.partition("?")[0]).is_file()] == []
+
+
+def test_pictures_have_sizes_and_all_but_the_first_load_late(html):
+    text = (html / "book" / "04_net2deepernet.html").read_text(encoding="utf-8")
+    pictures = re.findall(r'<img[^>]*src="[^":]+"[^>]*>', text)
+    assert len(pictures) > 3
+    assert [one for one in pictures if not re.search(r' width="\d+" height="\d+"', one)] == []
+    assert [" loading=" in one for one in pictures].count(False) <= 2  # the logo may be one
+
+
+def test_what_a_style_sheet_imports_comes_with_it(tmp_path):
+    (tmp_path / "styles").mkdir()
+    (tmp_path / "basic.css").write_text("b{x:url(v.svg)}")
+    (tmp_path / "styles" / "theme.css").write_text('@import url("../basic.css?digest=1");\na{x:1}')
+    assert light.sheet(tmp_path / "styles" / "theme.css", tmp_path) == "b{x:url(v.svg)}\na{x:1}"
+
+
+def test_urls_of_a_style_sheet_move_with_it(tmp_path):
+    css = 'a{b:url(../v/x.woff)} c{d:url("y.svg?q")} e{f:url(data:,x)}'
+    assert (
+        light.moved(css, tmp_path / "styles", tmp_path)
+        == 'a{b:url(v/x.woff)} c{d:url("styles/y.svg?q")} e{f:url(data:,x)}'
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [('<svg width="9pt" viewBox="0 0 20.4 10">', [20, 10]), ('<svg viewBox="1 1 3 4" x="">', [3, 4])]
+)
+def test_sizes_of_drawings(tmp_path, text, size):
+    (tmp_path / "a.svg").write_text(text)
+    assert light.size_of(tmp_path / "a.svg") == size
