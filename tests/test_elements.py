@@ -739,9 +739,11 @@ def test_pages_load_the_scripts_of_their_elements_and_no_others(html, name):
     path = html / f"{name}.html"
     text = path.read_text(encoding="utf-8")
     tags = set(re.findall(r"<(net2net-\w+)", text))
-    wanted = {*explore.SHARED, explore.STYLE, *(f"{tag}.js" for tag in tags)} if tags else set()
-    loaded = {load.split("?")[0].rsplit("/", 1)[-1] for load in read(path).loads}
-    assert {file for file in loaded if file.startswith("net2net")} == wanted
+    wanted = {*explore.SHARED, *(f"{tag}.js" for tag in tags)} if tags else set()
+    loads = [load.split("?")[0] for load in read(path).loads]
+    assert {file for file in (load.rsplit("/", 1)[-1] for load in loads) if file.startswith("net2net")} == wanted
+    styles = "".join((path.parent / load).read_text(encoding="utf-8") for load in loads if load.endswith(".css"))
+    assert ("--n2n-u0:" in styles) == bool(tags), "a page has the style of the elements if and only if it holds one"
     assert "vnd.jupyter.widget-state" not in text, "state that no script reads"
 
 
