@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from helpers.data import read_mnist, write_whole
+from helpers.data import write_whole
 from helpers.networks import make_deeper_student, make_wider_student, mnist_cnn, small_cnn, small_inception
 from helpers.studies import STUDIES, Study
 from helpers.weights import Net2NetError, check_choice
@@ -78,7 +78,7 @@ def train(
     Parameters
     ----------
     model : keras.Model
-        Compiled with one loss and the metric "accuracy"; trained in place.
+        Compiled with one loss and, unless it is for regression, the metric "accuracy"; trained in place.
     data, validation : (x, y)
         Arrays as ``model.fit`` takes them.
     epochs, batch_size : int
@@ -99,8 +99,8 @@ def train(
     Returns
     -------
     list of dict
-        One for each measurement: update, examples, seconds, train_loss, train_accuracy, val_loss, val_accuracy, and
-        what `inspect` returns.
+        One for each measurement: update, examples, seconds, train_loss, train_accuracy, val_loss, val_accuracy (None
+        where the model measures no accuracy), and what `inspect` returns.
         The seconds are the processor's, spent in training without the measuring, so that what else the machine
         does hardly changes them.
     """
@@ -117,7 +117,7 @@ def train(
         row = {"update": update, "examples": seen, "seconds": round(seconds, 3)}
         for name, (images, labels) in (("train", (x[:measured], y[:measured])), ("val", validation)):
             result = model.evaluate(images, labels, batch_size=500, verbose=0, return_dict=True)
-            row |= {f"{name}_{key}": round(result[key], 6) for key in ("loss", "accuracy")}
+            row |= {f"{name}_{key}": _rounded(result, key) for key in ("loss", "accuracy")}
         rows.append(row | (inspect(model, *validation) if inspect else {}))
 
     if 0 in marks:
@@ -186,7 +186,7 @@ def run_study(study, *, seeds=None, jobs=1, scheduler=None, out, command=""):
         If the state of an earlier run is damaged, if that or what was recorded was made under other settings, if the
         data are too few, or if the scheduler does not answer.
     """
-    _, source = read_mnist()
+    *_, source = study.task()
     for part, needed in (("train", study.images + study.held_out), ("test", study.test_images)):
         if source[part] < needed:
             raise Net2NetError(
@@ -290,17 +290,19 @@ class _Recorder:
             bar.update()
 
     def _choose(self, arm):
-        """Take the learning rate and schedule that end with the highest mean val_accuracy."""
+        """Take the learning rate and schedule that end with the best mean of what the study goes by."""
         settings, trials = self.study.settings(arm), self._trials(arm)
         if len(settings) == 1:
             self.chosen[arm] = settings[0]
         if not trials or not all(run in self.done for run in trials):
             return
-        accuracies = np.reshape([self.done[run]["rows"][-1]["val_accuracy"] for run in trials], (-1, len(TUNING)))
-        self.chosen[arm] = settings[int(np.argmax(accuracies.mean(axis=1)))]
+        goal = self.study.goal
+        values = np.reshape([self.done[run]["rows"][-1][goal] for run in trials], (-1, len(TUNING)))
+        means = np.nan_to_num(values.mean(axis=1), nan=np.inf if goal == "val_loss" else -np.inf)
+        self.chosen[arm] = settings[int(np.argmin(means) if goal == "val_loss" else np.argmax(means))]
         self.tried[arm] = [
-            {"lr": rate, "schedule": schedule, "val_accuracy": values.tolist()}
-            for (rate, schedule), values in zip(settings, accuracies, strict=True)
+            {"lr": rate, "schedule": schedule, goal: each.tolist()}
+            for (rate, schedule), each in zip(settings, values, strict=True)
         ]
 
     def _trials(self, arm):
@@ -437,20 +439,17 @@ def _execute(study, run, teacher, data):
     _one_deterministic_thread(tf)
     keras.utils.clear_session()
     keras.utils.set_random_seed(run.seed)
-    arrays, source = read_mnist()
+    (x, y), test, source = study.task()
     if source["sha256"] != data:
-        raise Net2NetError(f"this worker has other digits ({source['source']}); let NET2NET_MNIST name the same file")
-
-    def images(part, start, n):
-        x, y = arrays[f"x_{part}"][start : start + n, ..., np.newaxis], arrays[f"y_{part}"][start : start + n]
-        return x / np.float32(255), keras.utils.to_categorical(y, 10)
+        raise Net2NetError(f"this worker has other data ({source['source']}); let NET2NET_MNIST name the same file")
+    seen, held_out = slice(study.images), slice(study.images, study.images + study.held_out)
+    test = tuple(values[: study.test_images] for values in test)
 
     if run.arm == "teacher":
         model, stages = None, [(lambda *_: study.teacher(), study.teacher_epochs)]
     else:
         arm = study.arms[run.arm]
         model, stages = _unpacked(teacher), [(arm.begin, arm.epochs or study.epochs), *arm.then]
-    test = images("test", 0, study.test_images)
     tuning = run.seed in TUNING
     rows = []
     for number, (begin, epochs) in enumerate(stages):
@@ -458,8 +457,8 @@ def _execute(study, run, teacher, data):
         model.optimizer.learning_rate = run.rate
         found = train(
             model,
-            images("train", 0, study.images),
-            images("train", study.images, study.held_out) if study.held_out else test,
+            (x[seen], y[seen]),
+            (x[held_out], y[held_out]) if study.held_out else test,
             epochs=epochs,
             batch_size=study.batch_size,
             seed=(run.seed, 0 if run.arm == "teacher" else 1 + number),
@@ -473,11 +472,18 @@ def _execute(study, run, teacher, data):
         rows += [
             row | {key: round(row[key] + amount, 3) for key, amount in done.items() if key in COUNTED} for row in found
         ]
-    rows = [row | {"test_accuracy": None} for row in rows]
+    # What a study without accuracies ends with has a column of its own.
+    judged = ("test_accuracy",) if study.goal == "val_accuracy" else ("test_accuracy", "test_loss")
+    rows = [row | dict.fromkeys(judged) for row in rows]
     if not tuning:  # what chooses does not look at the test images
         result = model.evaluate(*test, batch_size=500, verbose=0, return_dict=True)
-        rows[-1]["test_accuracy"] = round(result["accuracy"], 6)
+        rows[-1] |= {name: _rounded(result, name.removeprefix("test_")) for name in judged}
     return rows, _packed(model) if run.arm == "teacher" else None
+
+
+def _rounded(result, key):
+    """A measured value as it is recorded, None if the model does not measure it."""
+    return round(result[key], 6) if key in result else None
 
 
 def _packed(model):

@@ -91,7 +91,7 @@ def reach(frame, goal="scratch", by="update", value="val_accuracy"):
     by : {"update", "examples", "seconds", "cost"}
         What is counted; "cost" is `cost`.
     value : str
-        The column in which the goal is to be reached.
+        The column in which the goal is to be reached: from below, or from above if it is a loss.
 
     Returns
     -------
@@ -108,7 +108,8 @@ def reach(frame, goal="scratch", by="update", value="val_accuracy"):
     table = {}
     for arm, other in goals.items():
         rows = counted[counted["arm"] == arm]
-        there = rows[rows[value] >= rows["seed"].map(last[other])]
+        level = rows["seed"].map(last[other])
+        there = rows[rows[value] <= level if value.endswith("loss") else rows[value] >= level]
         table[arm] = there.groupby("seed")[by].min().astype("float64").reindex(last.index, fill_value=np.inf)
     return pd.DataFrame(table)
 

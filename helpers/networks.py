@@ -9,6 +9,9 @@ __all__ = [
     "mnist_cnn",
     "small_cnn",
     "small_inception",
+    "small_mlp",
+    "small_residual",
+    "small_transformer",
 ]
 
 
@@ -203,4 +206,118 @@ def small_inception(scale=1.0):
     x = layers.GlobalAveragePooling2D(name="mean")(x)
     model = keras.Model(images, layers.Dense(10, activation="softmax", name="digits")(x))
     model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def small_mlp(inputs=64, units=8, outputs=10):
+    """A network of two hidden dense layers for tables of numbers; compiled, random weights.
+
+    Parameters
+    ----------
+    inputs, outputs : int
+        One output is a number, for regression; more are probabilities.
+    units : int
+        Of each hidden layer, ``hidden1`` and ``hidden2``.
+
+    Returns
+    -------
+    keras.Sequential
+        From (n, inputs) to (n, outputs); trained by gradient descent with momentum 0.9.
+    """
+    import keras
+    from keras import layers
+
+    number = outputs == 1
+    model = keras.Sequential(
+        [
+            keras.Input((inputs,)),
+            layers.Dense(units, activation="relu", name="hidden1"),
+            layers.Dense(units, activation="relu", name="hidden2"),
+            layers.Dense(outputs, activation=None if number else "softmax", name="outputs"),
+        ]
+    )
+    loss, metrics = ("mean_squared_error", None) if number else ("categorical_crossentropy", ["accuracy"])
+    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), loss, metrics=metrics)
+    return model
+
+
+def small_residual(channels=4):
+    """A residual network for MNIST, of two blocks with batch normalization; compiled, random weights.
+
+    Parameters
+    ----------
+    channels : int
+        Of the first block; the second has twice as many, on half as many rows and columns.
+
+    Returns
+    -------
+    keras.Model
+        From images (n, 28, 28, 1) to the probabilities of ten digits (n, 10); trained by gradient descent with
+        momentum 0.9.
+
+    References
+    ----------
+    He et al. 2016.
+    """
+    import keras
+    from keras import layers
+
+    def convolution(x, name, width, size=3, strides=1):
+        x = layers.Conv2D(width, size, strides, padding="same", use_bias=False, name=name)(x)
+        # A short memory, because the studies' trainings are short.
+        return layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
+
+    def relu(x, name):
+        return layers.Activation("relu", name=f"{name}_relu")(x)
+
+    images = keras.Input((28, 28, 1))
+    x = relu(convolution(images, "stem", channels, strides=2), "stem")
+    for block, width, strides in (("block1", channels, 1), ("block2", 2 * channels, 2)):
+        y = relu(convolution(x, f"{block}_1", width, strides=strides), f"{block}_1")
+        y = convolution(y, f"{block}_2", width)
+        x = convolution(x, f"{block}_shortcut", width, size=1, strides=strides) if strides > 1 else x
+        x = relu(layers.Add(name=block)([x, y]), block)
+    x = layers.GlobalAveragePooling2D(name="mean")(x)
+    model = keras.Model(images, layers.Dense(10, activation="softmax", name="digits")(x))
+    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def small_transformer(width=16, heads=2, inner=32, characters=96, length=64):
+    """A causal Transformer block that guesses each next character of a text; compiled, random weights.
+
+    Parameters
+    ----------
+    width : int
+        Of the sum that runs through the block.
+    heads, inner : int
+        Of the attention, with 8 channels a head, and of the dense layer within.
+    characters, length : int
+        How many characters there are, and how many an example has.
+
+    Returns
+    -------
+    keras.Model
+        From codes (n, length) to probabilities (n, length, characters); trained by Adam. A causal convolution over
+        five characters stands where others add a code of the position.
+
+    References
+    ----------
+    Vaswani et al. 2017; Xiong et al. 2020 for the place of the normalizations.
+    """
+    import keras
+    from keras import layers
+
+    codes = keras.Input((length,), dtype="int32")
+    x = layers.Embedding(characters, width, name="embedding")(codes)
+    x = layers.Conv1D(width, 5, padding="causal", activation="relu", name="near")(x)
+    y = layers.LayerNormalization(name="attention_norm")(x)
+    y = layers.MultiHeadAttention(heads, 8, name="attention")(y, y, use_causal_mask=True)
+    x = layers.Add(name="attended")([x, y])
+    y = layers.LayerNormalization(name="inner_norm")(x)
+    y = layers.Dense(inner, activation="relu", name="inner")(y)
+    x = layers.Add(name="block")([x, layers.Dense(width, name="outer")(y)])
+    x = layers.LayerNormalization(name="norm")(x)
+    model = keras.Model(codes, layers.Dense(characters, activation="softmax", name="characters")(x))
+    model.compile(keras.optimizers.Adam(0.003), "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from helpers import tasks
 from helpers.networks import (
     inception_widths,
     make_deeper_student,
@@ -13,6 +14,9 @@ from helpers.networks import (
     mnist_cnn,
     small_cnn,
     small_inception,
+    small_mlp,
+    small_residual,
+    small_transformer,
 )
 
 # Keras is imported inside functions: naming the studies does without it, and a run sets its threads first.
@@ -56,6 +60,8 @@ class Study:
     measured: int
     marks: tuple
     inspect: Callable | None = None  # (model, validation images, labels) -> further columns; its docstring says which
+    task: Callable = tasks.mnist
+    goal: str = "val_accuracy"  # what the choice goes by; "val_loss" where there is no accuracy
 
     def settings(self, arm):
         """The learning rates and schedules that an arm chooses from."""
@@ -64,7 +70,7 @@ class Study:
 
     def numbers(self):
         """What a finished run depends on, arm and seed aside."""
-        words = ("name", "question", "measure", "validation", "teacher", "arms", "seeds", "inspect")
+        words = ("name", "question", "measure", "validation", "teacher", "arms", "seeds", "inspect", "task", "goal")
         return {key: list(v) if isinstance(v, tuple) else v for key, v in vars(self).items() if key not in words}
 
     def definition(self):
@@ -82,6 +88,8 @@ class Study:
             **({"given": given} if given else {}),
             **({"budgets": budgets} if budgets else {}),
             **({"inspect": self.inspect.__doc__} if self.inspect else {}),
+            **({"task": self.task.__doc__.split("\n")[0]} if self.task is not tasks.mnist else {}),
+            **({"goal": self.goal} if self.goal != "val_accuracy" else {}),
             **self.numbers(),
         }
 
@@ -579,10 +587,111 @@ ROBUSTNESS = Study(
     **SMALL,
 )
 
+# What the studies of other tasks share; their words say what differs from those above.
+_CHOICE = (
+    "it chooses each arm's learning rate and schedule, by the mean of three seeds that are not recorded. The test part "
+    "is used once, after the last update. seconds are processor time on one thread, spent in training."
+)
+
+
+def _task(name, question, teacher, student, widths, **how):
+    """A study of one task: one set of arms, all ways to begin with a wider network."""
+
+    def wider(**given):
+        def begin(teacher, seed):
+            from helpers.models import net2wider_net
+
+            return net2wider_net(teacher, widths, seed=seed, **given)
+
+        return begin
+
+    return Study(
+        name=name,
+        question=f"{question} Which way of widening goes on best, and does any go on better than the network from "
+        "scratch, or than the teacher itself?",
+        teacher=teacher,
+        arms={
+            "teacher_continued": CONTINUED,
+            "scratch": Arm("the wider network, all weights random", lambda teacher, seed: student()),
+            "net2wider": Arm("copies with equal shares", wider(), "scratch"),
+            "net2wider_random": Arm("copies with random shares", wider(split="random"), "scratch"),
+            "randompad": Arm("new units with random weights", wider(init="randompad"), "scratch"),
+        },
+        **SMALL | how,
+    )
+
+
+TASKS = [
+    _task(
+        "digits",
+        "A dense network for the digits of 8 x 8 pixels that scikit-learn carries is made four times as wide.",
+        teacher=lambda: small_mlp(units=8),
+        student=lambda: small_mlp(units=32),
+        widths=4,
+        task=tasks.digits,
+        validation="val_* is measured on 300 of the training part's 1,437 digits, which are not trained on; " + _CHOICE,
+        teacher_epochs=10,
+        epochs=20,
+        batch_size=32,
+        images=1137,
+        held_out=300,
+        test_images=360,
+        measured=1137,
+        marks=(0, 10, 20, 50),
+    ),
+    _task(
+        "diabetes",
+        "A dense network for a regression, the progression of diabetes, is made four times as wide.",
+        teacher=lambda: small_mlp(10, 4, 1),
+        student=lambda: small_mlp(10, 16, 1),
+        widths=4,
+        task=tasks.diabetes,
+        goal="val_loss",
+        measure="test_loss at the end of the equal budget; updates, seconds and seconds with the teacher's until "
+        "val_loss first falls to what the network from scratch of the same seed ends with",
+        validation="val_loss is measured on 71 of the training part's 371 patients, who are not trained on; " + _CHOICE,
+        teacher_epochs=10,
+        epochs=20,
+        batch_size=10,
+        images=300,
+        held_out=71,
+        test_images=71,
+        measured=300,
+        marks=(0, 10, 20, 50),
+        rates=(0.001, 0.003, 0.01),
+    ),
+    _task(
+        "text",
+        "A Transformer block that guesses the next character of English text is made twice as wide in all parts.",
+        teacher=small_transformer,
+        student=lambda: small_transformer(width=32, heads=4, inner=64),
+        widths={"embedding": 32, "near": 32, "attention.num_heads": 4, "inner": 64},
+        task=tasks.text,
+        validation="val_* is measured on 600 of the training part's examples of 64 characters, which are not trained "
+        "on; " + _CHOICE,
+        teacher_epochs=2,
+        epochs=4,
+        batch_size=32,
+        images=5000,
+        held_out=600,
+        test_images=600,
+        measured=600,
+        rates=(0.001, 0.003, 0.01),
+    ),
+    _task(
+        "residual",
+        "A residual network for MNIST, with batch normalization, is made twice as wide.",
+        teacher=small_residual,
+        student=lambda: small_residual(8),
+        widths=2,
+        rates=(0.03, 0.1, 0.3),
+    ),
+]
+
 STUDIES = {
     study.name: study
     for study in (
         *(MNIST_ARTICLE, MNIST_WIDER, MNIST_DEEPER, LEARNING_RATE),
-        *(INCEPTION_WIDER, INCEPTION_DEEPER, *CAPACITIES, GROWING, SYMMETRY, ROBUSTNESS),
+        *(INCEPTION_WIDER, INCEPTION_DEEPER, *CAPACITIES, GROWING, SYMMETRY, ROBUSTNESS, *TASKS),
     )
 }

@@ -105,11 +105,14 @@ def test_every_study_has_a_quick_form_in_which_exact_students_start_as_their_tea
         assert run["update"].is_monotonic_increasing
         assert run["update"].is_unique
         epochs = study.teacher_epochs if arm == "teacher" else sum(budgets.get(arm, [1]))
-        assert run["update"].iloc[-1] == 2 * epochs
+        assert run["update"].iloc[-1] == -(-128 // study.batch_size) * epochs
         assert run["examples"].iloc[-1] == 128 * epochs
-    further = set(frame.columns) - set(experiments.COLUMNS)
+        judged = "test_accuracy" if study.goal == "val_accuracy" else "test_loss"
+        assert run[judged].notna().tolist() == [False] * (len(run) - 1) + [True]
+    assert frame[study.goal].notna().all()
+    further = sorted(set(frame.columns) - {*experiments.COLUMNS, "test_loss"})
     assert bool(further) == (study.inspect is not None)
-    assert frame[sorted(further)].notna().all(axis=None)
+    assert frame[further].notna().all(axis=None)
 
 
 @pytest.mark.slow
@@ -313,6 +316,16 @@ def test_every_arm_chooses_before_its_seeds_and_its_choice_is_recorded(fake, tmp
     rows = rows_of(tmp_path / "mnist_article.csv")
     assert {row["lr"] for row in rows} == {"0.06"}
     assert {row["seed"] for row in rows} == {"0"}
+
+
+def test_where_there_is_no_accuracy_the_least_loss_is_chosen(fake, tmp_path):
+    assert run_study(dataclasses.replace(CHOOSING, goal="val_loss"), out=tmp_path) == []
+    record = json.loads((tmp_path / "mnist_article.json").read_text())
+    # The fake runs' values are highest near 0.06 and lowest at the rate that is farthest from it.
+    lowest = max((rate for rate, _ in CHOOSING.settings("teacher")), key=lambda rate: abs(rate - 0.06))
+    assert {choice["lr"] for choice in record["chosen"].values()} == {lowest}
+    assert all("val_loss" in one and "val_accuracy" not in one for one in record["tried"]["teacher"])
+    assert record["definition"]["goal"] == "val_loss"
 
 
 def test_an_arm_with_a_given_rate_chooses_nothing(fake, tmp_path):

@@ -67,6 +67,13 @@ def test_reach_of_the_teacher_needs_no_more_than_its_accuracy(frame):
     assert table["bad"].tolist() == [np.inf, 10]  # the first time counts, though it falls back
 
 
+def test_a_loss_reaches_its_goal_from_above(frame):
+    turned = frame.assign(val_loss=1 - frame["val_accuracy"])
+    pd.testing.assert_frame_equal(measures.reach(turned, value="val_loss"), measures.reach(frame))
+    later = measures.reach(frame.assign(val_loss=frame["val_accuracy"]), value="val_loss")
+    assert not later.equals(measures.reach(frame))
+
+
 def test_unknown_words_are_refused(frame):
     with pytest.raises(Net2NetError, match="goal: expected 'scratch' or 'teacher', got 'student'"):
         measures.reach(frame, "student")

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from helpers.networks import inception_widths, small_cnn, small_inception
+from helpers.networks import (
+    inception_widths,
+    small_cnn,
+    small_inception,
+    small_mlp,
+    small_residual,
+    small_transformer,
+)
 
 
 def test_small_cnn_takes_images_to_ten_probabilities():
@@ -22,3 +29,33 @@ def test_a_small_inception_network_has_the_modules_of_its_widths():
     assert {layer.kernel_size for layer in model.layers if hasattr(layer, "kernel_size")} == {(1, 1), (3, 3)}
     guesses = model.predict(np.zeros((2, 28, 28, 1)), verbose=0)
     assert guesses.sum(axis=1) == pytest.approx([1, 1], abs=1e-5)
+
+
+def test_a_small_residual_network_adds_what_each_block_was_given():
+    model = small_residual(3)
+    assert [model.get_layer(name).output.shape[1:] for name in ("stem", "block1", "block2")] == [
+        *((14, 14, 3), (14, 14, 3), (7, 7, 6))
+    ]
+    given = {name: [x._keras_history[0].name for x in model.get_layer(name).input] for name in ("block1", "block2")}
+    assert given == {"block1": ["stem_relu", "block1_2_norm"], "block2": ["block2_shortcut_norm", "block2_2_norm"]}
+    guesses = model.predict(np.zeros((2, 28, 28, 1)), verbose=0)
+    assert guesses.sum(axis=1) == pytest.approx([1, 1], abs=1e-5)
+
+
+def test_a_small_transformer_looks_back_and_never_ahead():
+    model = small_transformer()
+    codes = np.random.default_rng(0).integers(96, size=(1, 64)).astype("int32")
+    other = codes.copy()
+    other[0, 40] = (codes[0, 40] + 1) % 96
+    one, two = (model.predict(given, verbose=0)[0] for given in (codes, other))
+    assert one.shape == (64, 96)
+    np.testing.assert_allclose(one[:40], two[:40], atol=1e-7)
+    assert (abs(one[40:] - two[40:]).max(axis=1) > 1e-6).all()
+
+
+def test_a_network_for_a_table_gives_a_number_or_probabilities():
+    x = np.random.default_rng(0).normal(size=(5, 10))
+    number = small_mlp(10, 4, 1)
+    assert set(number.evaluate(x, np.zeros((5, 1)), verbose=0, return_dict=True)) == {"loss"}
+    assert (number.predict(x, verbose=0) < 0).any() or (number.predict(x, verbose=0) > 1).any()
+    assert small_mlp(10, 4, 3).predict(x, verbose=0).sum(axis=1) == pytest.approx([1] * 5, abs=1e-5)

@@ -12,7 +12,7 @@ from test_pages import Visit, read, serve
 
 import helpers
 
-PARTS = ("data", "experiments", "explore", "lab", "measures", "networks", "plots", "studies")
+PARTS = ("data", "experiments", "explore", "lab", "measures", "networks", "plots", "studies", "tasks")
 ROOMS = ("helpers", *(f"helpers.{part}" for part in PARTS))
 
 

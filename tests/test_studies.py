@@ -1,5 +1,6 @@
 """Studies compare like with like: what their words say, and networks of one size."""
 
+import functools
 import json
 
 import keras
@@ -16,6 +17,11 @@ ARMS = [(study.name, arm) for study in STUDIES.values() for arm in study.arms]
 def teachers():
     """Each study's teacher, untrained."""
     return {name: study.teacher() for name, study in STUDIES.items()}
+
+
+@functools.cache
+def examples(task):
+    return task()
 
 
 def shapes(model):
@@ -63,7 +69,9 @@ def test_a_definition_is_json_and_its_quick_form_keeps_the_arms(name):
     assert definition["arms"].keys() == study.quick().arms.keys() == study.arms.keys()
     assert set(definition["scratch"].values()) <= set(study.arms)
     assert len(study.quick().settings("teacher")) == 1
-    assert study.images + study.held_out <= 60_000
+    (x, _), (x_test, _), _ = examples(study.task)
+    assert study.images + study.held_out <= len(x)
+    assert study.test_images <= len(x_test)
 
 
 def test_inception_is_deepened_by_a_vertical_kernel_and_then_a_horizontal_one(teachers):
