@@ -74,12 +74,14 @@ STYLE = {
     "svg.fonttype": "path",  # the same picture whatever fonts the reader has; glyphs are stored once a figure
     "svg.hashsalt": "net2net",
 }
-# Arms look the same in every figure: what keeps the function is blue or green, what does not is red or black.
+# Arms look the same in every figure: what keeps the function is blue or green, what does not is another color.
 ARMS = {
     "teacher": ("teacher", BLACK, DASHES[2], "P"),
     "net2deeper": ("net2deeper", BLUE, DASHES[0], "o"),
     "net2wider": ("net2wider", BLUE, DASHES[0], "o"),
     "net2wider_random": ("net2wider,\nrandom shares", GREEN, DASHES[1], "^"),
+    "net2wider_noise": ("net2wider,\n1 % noise", PURPLE, DASHES[5], "v"),
+    "zeropad": ("zeropad", SKY, DASHES[6], "D"),
     "randominit": ("randominit", VERMILION, DASHES[3], "s"),
     "randompad": ("randompad", VERMILION, DASHES[3], "s"),
     "scratch_deeper": ("from scratch", BLACK, DASHES[2], "v"),
@@ -238,7 +240,7 @@ def intervals(panels, xlabel, xscale="linear", low=-np.inf):
             axes.plot(there, spread, ".", color=color, alpha=0.6, ms=5, mew=0)
             middle = interval(values)
             if np.isfinite(middle.median):
-                ends = np.clip([middle.low, middle.high], there[0], there[-1])
+                ends = [max(middle.low, low), min(middle.high, there[-1])]
                 axes.plot(ends, [y, y], color=color, lw=2.4, solid_capstyle="butt")
                 axes.plot(middle.median, y, marker, color=color, ms=7)
             never, below = np.isinf(values).sum(), values[values < low]
