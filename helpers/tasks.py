@@ -13,8 +13,10 @@ from helpers.data import read_mnist
 
 __all__ = ["CHARACTERS", "LENGTH", "diabetes", "digits", "mnist", "text"]
 
-CHARACTERS = 96  # those of printable ASCII, and one that stands for all others
-LENGTH = 64  # characters of an example of `text`
+#: How many characters `text` knows: those of printable ASCII, and one that stands for all others.
+CHARACTERS = 96
+#: Characters of an example of `text`.
+LENGTH = 64
 
 
 def mnist():
