@@ -87,13 +87,15 @@ ARMS = {
     "scratch_deeper": ("from scratch", BLACK, DASHES[2], "v"),
     "scratch_wider": ("from scratch", BLACK, DASHES[2], "v"),
     "scratch": ("from scratch", BLACK, DASHES[2], "v"),
+    "scratch long": ("from scratch,\nlonger", VERMILION, DASHES[3], "s"),
     "teacher_continued": ("teacher\ncontinued", ORANGE, DASHES[4], "D"),
 }
 
 
 def _look(arm, number):
     """Label, color, dashes and marker of an arm, whatever size its name gives; of its number, if it is none of ours."""
-    return ARMS.get(arm.split()[0], (arm, CYCLE[number % 7], DASHES[number % 7], MARKERS[number % 7]))
+    of_its_number = (arm, CYCLE[number % 7], DASHES[number % 7], MARKERS[number % 7])
+    return ARMS.get(arm) or ARMS.get(arm.split()[0], of_its_number)
 
 
 def use_style():

@@ -21,7 +21,7 @@ from helpers.networks import (
 
 # Keras is imported inside functions: naming the studies does without it, and a run sets its threads first.
 
-__all__ = ["STUDIES", "Arm", "Study", "attacked", "redundancy"]
+__all__ = ["STUDIES", "Arm", "Study", "attacked", "changed", "redundancy"]
 
 
 # ---------------------------------------------------------------- what a study is
@@ -539,14 +539,31 @@ SYMMETRY = Study(
 )
 
 
-def attacked(model, x, y):
-    """noise, shift, occlusion, fgsm: accuracy on the first 1,000 validation images with Gaussian noise of 0.3; moved by
-    two pixels to the right and down; with 8 x 8 pixels in the middle blackened; after one step of 0.1 along the sign of
-    the loss's gradient."""
+def changed(model, x, y):
+    """Images that are harder to read: with Gaussian noise, shifted, occluded, and one step against the network (FGSM).
+
+    Parameters
+    ----------
+    model : keras.Model
+        Whose loss the adversarial step raises.
+    x : ndarray, shape (n, 28, 28, 1)
+        Images from 0 to 1; not changed.
+    y : ndarray, shape (n, 10)
+        Their classes, as probabilities.
+
+    Returns
+    -------
+    dict of ndarray, shape (n, 28, 28, 1)
+        "noise", of standard deviation 0.3; "shift", by two pixels to the right and down; "occlusion", 8 x 8 pixels in
+        the middle black; "fgsm", 0.1 along the sign of the loss's gradient. All stay within 0 and 1.
+
+    References
+    ----------
+    Goodfellow et al. 2015, section 4, for the fast gradient sign method.
+    """
     import keras
     import tensorflow as tf
 
-    x, y = x[:1000], y[:1000]
     images = tf.convert_to_tensor(x)
     with tf.GradientTape() as tape:
         tape.watch(images)
@@ -554,16 +571,23 @@ def attacked(model, x, y):
     step = 0.1 * np.sign(tape.gradient(loss, images))
     hidden = x.copy()
     hidden[:, 10:18, 10:18] = 0
-    changed = {
+    return {
         "noise": np.clip(x + np.random.default_rng(0).normal(scale=0.3, size=x.shape), 0, 1),
         "shift": np.pad(x, ((0, 0), (2, 0), (2, 0), (0, 0)))[:, :28, :28],
         "occlusion": hidden,
         "fgsm": np.clip(x + step, 0, 1),
     }
+
+
+def attacked(model, x, y):
+    """noise, shift, occlusion, fgsm: accuracy on the first 1,000 validation images with Gaussian noise of 0.3; moved by
+    two pixels to the right and down; with 8 x 8 pixels in the middle blackened; after one step of 0.1 along the sign of
+    the loss's gradient."""
+    x, y = x[:1000], y[:1000]
     right = y.argmax(axis=1)
     return {
         name: float((model.predict(images, batch_size=500, verbose=0).argmax(axis=1) == right).mean())
-        for name, images in changed.items()
+        for name, images in changed(model, x, y).items()
     }
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers import data, experiments
+from helpers import data, experiments, tasks
 from helpers.experiments import STUDIES, TUNING, load_results, run_study, summarize
 from helpers.weights import Net2NetError
 
@@ -540,25 +540,37 @@ def test_damaged_results_are_detected(fake, tmp_path):
 
 @pytest.mark.parametrize("name", [path.stem for path in sorted((ROOT / "results").glob("*.csv"))])
 def test_recorded_results_fit_their_study(name):
-    """What is committed was made by the study as it stands, whole, on all of MNIST."""
+    """What is committed was made by the study as it stands, whole, on all of its data."""
     frame, study = load_results(name), STUDIES[name]
-    assert frame.attrs["definition"] == json.loads(json.dumps(study.definition()))
-    assert frame.attrs["data"]["sha256"] == data.MNIST_SHA256
+    definition = frame.attrs["definition"]
+    assert definition == json.loads(json.dumps(study.definition()))
+    checksum = data.MNIST_SHA256 if study.task is tasks.mnist else study.task()[2]["sha256"]
+    assert frame.attrs["data"]["sha256"] == checksum
     assert f"run {name} --seeds" in frame.attrs["command"]
     assert "--quick" not in frame.attrs["command"]
-    assert list(frame.columns) == experiments.COLUMNS
+    columns = [*experiments.COLUMNS, *(["test_loss"] if study.goal == "val_loss" else [])]
+    assert list(frame.columns[: len(columns)]) == columns
+    further = frame.columns[len(columns) :]
+    assert bool(len(further)) == (study.inspect is not None)
+    assert all(column in study.inspect.__doc__ for column in further)
     assert set(frame["seed"]) == set(frame.attrs["seeds"]) != set()
     assert frame.attrs["chosen"].keys() == {"teacher", *study.arms}
+    best = min if study.goal == "val_loss" else max
     for arm, choice in frame.attrs["chosen"].items():
-        tried = frame.attrs["tried"].get(arm, [choice | {"val_accuracy": [1]}])
+        tried = frame.attrs["tried"].get(arm, [choice | {study.goal: [1]}])
         assert [(one["lr"], one["schedule"]) for one in tried] == study.settings(arm)
-        assert max(tried, key=lambda one: np.mean(one["val_accuracy"])).items() >= choice.items()
+        assert best(tried, key=lambda one: np.mean(one[study.goal])).items() >= choice.items()
         assert set(frame["lr"][frame["arm"] == arm]) == {choice["lr"]}
     per_epoch = -(-study.images // study.batch_size)
     for (arm, _), run in frame.groupby(["arm", "seed"]):
-        epochs = study.teacher_epochs if arm == "teacher" else study.epochs
-        in_time = {mark for mark in study.marks if mark <= per_epoch * epochs}
-        assert set(run["update"]) == in_time | {per_epoch * epoch for epoch in range(1, epochs + 1)}
+        stages = definition.get("budgets", {}).get(arm, [study.epochs])
+        expected, before = set(), 0
+        for epochs in [study.teacher_epochs] if arm == "teacher" else stages:
+            measured = {mark for mark in study.marks if mark <= per_epoch * epochs}
+            measured |= {per_epoch * epoch for epoch in range(1, epochs + 1)}
+            expected |= {before + update for update in measured}
+            before += per_epoch * epochs
+        assert set(run["update"]) == expected
     assert set(frame["arm"]) == {"teacher", *study.arms}
 
 

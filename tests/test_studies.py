@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from helpers import function_gap
-from helpers.studies import SQUARE, STUDIES, attacked, redundancy
+from helpers.studies import SQUARE, STUDIES, attacked, changed, redundancy
 
 ARMS = [(study.name, arm) for study in STUDIES.values() for arm in study.arms]
 
@@ -125,3 +125,17 @@ def test_attacks_on_a_model_that_looks_at_one_pixel(lit, dark, wanted):
     noise = found.pop("noise")
     assert found == wanted
     assert 0.9 < noise < 1 or lit < 1
+
+
+def test_changed_images_stay_images_and_leave_the_originals_alone():
+    keras.utils.set_random_seed(0)
+    model = STUDIES["robustness"].teacher()
+    images = np.random.default_rng(0).random((20, 28, 28, 1), dtype="float32")
+    classes, before = np.eye(10)[np.arange(20) % 10], images.copy()
+    found = changed(model, images, classes)
+    assert np.array_equal(images, before)
+    assert all(one.shape == images.shape and one.min() >= 0 and one.max() <= 1 for one in found.values())
+    assert np.array_equal(found["shift"][:, 2:, 2:], images[:, :-2, :-2])
+    assert not found["shift"][:, :2].any()
+    losses = [keras.losses.categorical_crossentropy(classes, model(x)) for x in (images, found["fgsm"])]
+    assert (losses[1] > losses[0]).numpy().all()
