@@ -44,6 +44,7 @@ __all__ = [
     "small_inception",
     "summarize",
     "train",
+    "write_results",
 ]
 
 COLUMNS = [
@@ -387,12 +388,6 @@ class _Recorder:
             return
         states = [runs[arm, seed] for seed in whole for arm in self.arms]
         rows = self.recorded.get("rows", []) + [row for state in states for row in state["rows"]]
-        text = io.StringIO()
-        further = [name for name in rows[0] if name not in COLUMNS]
-        writer = csv.DictWriter(text, COLUMNS + further, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        raw = text.getvalue().encode()
         machines = self.recorded.get("machines", []) + [state["machine"] for state in states]
         record = {
             "study": self.study.name,
@@ -403,15 +398,12 @@ class _Recorder:
             "command": self.command,
             "commit": sorted({*self.recorded.get("commit", []), *(state["commit"] for state in states)}),
             "date": max(state["date"] for state in states),
-            "versions": _versions(),
             "machines": [machine for i, machine in enumerate(machines) if machine not in machines[:i]],
             "data": {key: self.source[key] for key in ("source", "train", "test", "sha256")},
             "fingerprint": self.fingerprint,
-            "csv_sha256": hashlib.sha256(raw).hexdigest(),
         }
-        write_whole(self.out / f"{self.study.name}.csv", raw)
-        write_whole(self.out / f"{self.study.name}.json", (json.dumps(record, indent=2) + "\n").encode())
-        self.recorded = record | {"rows": rows}
+        further = [name for name in rows[0] if name not in COLUMNS]
+        self.recorded = write_results(rows, record, self.out, COLUMNS + further) | {"rows": rows}
 
 
 def _run(study, run, teacher, data):
@@ -526,14 +518,15 @@ def _versions():
 
 
 def _commit():
-    """The commit the code is at, with "-dirty" when files of `helpers` differ from it."""
+    """The commit the code is at, with "-dirty" when the code differs from it."""
 
     def git(*words):
         process = subprocess.run(("git", *words), cwd=ROOT, capture_output=True, text=True, check=True)
         return process.stdout.strip()
 
     try:
-        return git("rev-parse", "HEAD") + ("-dirty" if git("status", "--porcelain", "--", "helpers") else "")
+        changes = git("status", "--porcelain", "--", "helpers", "benchmarks")
+        return git("rev-parse", "HEAD") + ("-dirty" if changes else "")
     except (OSError, subprocess.CalledProcessError):
         return "none"
 
@@ -550,7 +543,43 @@ def _machine():
     return machine | {"threads_per_run": 1}
 
 
-# ---------------------------------------------------------------- reading what was recorded
+# ---------------------------------------------------------------- what was recorded
+
+
+def write_results(rows, record, folder, columns=None):
+    """Write measurements as a CSV, and what made them as a JSON beside it.
+
+    Parameters
+    ----------
+    rows : list of dict
+        One for each measurement.
+    record : dict
+        ``"study"`` names the files; "command" and whatever else tells how the rows were made. Commit, date, machine and
+        versions are those of now, unless they are given.
+    folder : path
+    columns : list of str, optional
+        Their order in the CSV; that of the first row by default.
+
+    Returns
+    -------
+    dict
+        What the JSON holds; with the CSV's checksum, by which `load_results` knows that the two belong together.
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns or list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    raw = text.getvalue().encode()
+    now = {"commit": [_commit()], "date": datetime.date.today().isoformat(), "machines": [_machine()]}
+    record = (
+        {"study": record["study"]}
+        | now
+        | record
+        | {"versions": _versions(), "csv_sha256": hashlib.sha256(raw).hexdigest()}
+    )
+    write_whole(Path(folder, f"{record['study']}.csv"), raw)
+    write_whole(Path(folder, f"{record['study']}.json"), (json.dumps(record, indent=2) + "\n").encode())
+    return record
 
 
 def load_results(name, folder=None):

@@ -9,7 +9,7 @@ import math
 import numpy as np
 import traitlets as t
 
-from helpers import experiments, explore, plots
+from helpers import experiments, explore, measures, plots
 from helpers.weights import Net2NetError
 
 __all__ = ["AXES", "MEASURES", "Race", "race"]
@@ -68,11 +68,7 @@ def _summary(frame, arms):
     unknown = [arm for arm in arms or () if arm not in known]
     if unknown:
         raise Net2NetError(f"arms: expected some of {', '.join(known) or 'none'}, got {', '.join(unknown)}")
-    # What a student owes its teacher; who began from scratch owes nothing.
-    taught = frame[frame["arm"] == "teacher"].groupby("seed")["seconds"].max()
-    alone = frame["arm"].str.match("scratch|teacher$")
-    owed = frame["seed"].map(taught).where(~alone, 0)
-    frame = frame.assign(total=frame["seconds"] + owed)
+    frame = frame.assign(total=measures.cost(frame))
     axes = [axis for axis, column in AXES.items() if not frame[column].isna().any()]
     tables = {column: experiments.summarize(frame, column) for column in (*(AXES[axis] for axis in axes), *MEASURES)}
     used = [0] * len(LOOKS)

@@ -538,7 +538,11 @@ def test_damaged_results_are_detected(fake, tmp_path):
         load_results("mnist_article", tmp_path)
 
 
-@pytest.mark.parametrize("name", [path.stem for path in sorted((ROOT / "results").glob("*.csv"))])
+# All but `scaling`, which is no study of arms; its own tests look at it.
+RECORDED = sorted({path.stem for path in (ROOT / "results").glob("*.csv")} - {"scaling"})
+
+
+@pytest.mark.parametrize("name", RECORDED)
 def test_recorded_results_fit_their_study(name):
     """What is committed was made by the study as it stands, whole, on all of its data."""
     frame, study = load_results(name), STUDIES[name]

@@ -47,6 +47,9 @@ def test_cost_counts_the_teacher_once_and_none_from_scratch(frame):
     assert cost["scratch", 0, 20] == 10.0
     assert cost["good", 0, 0] == 4.0
     assert cost["good", 1, 20] == 16.0
+    longer = frame.replace({"arm": {"scratch": "scratch long"}})  # no student names it as its measure
+    pd.testing.assert_series_equal(measures.cost(longer), measures.cost(frame))
+    assert measures.cost(frame[frame["arm"] != "teacher"]).isna().sum() == 12  # those of students
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,15 @@ def test_a_definition_is_json_and_its_quick_form_keeps_the_arms(name):
     assert study.test_images <= len(x_test)
 
 
+@pytest.mark.parametrize("name", STUDIES)
+def test_names_tell_who_began_from_scratch(name):
+    """`measures.cost` charges all others for their teacher."""
+    arms, fresh = STUDIES[name].arms, ("all weights random", "all random", "the same, for as many updates")
+    for arm, (words, *_) in arms.items():
+        assert arm.startswith("scratch") == any(each in words for each in fresh), arm
+    assert all(arms[arm.scratch] and arm.scratch.startswith("scratch") for arm in arms.values() if arm.scratch)
+
+
 def test_inception_is_deepened_by_a_vertical_kernel_and_then_a_horizontal_one(teachers):
     teacher = teachers["inception_deeper"]
     student = STUDIES["inception_deeper"].arms["net2deeper"].begin(teacher, seed=0)

@@ -1,0 +1,50 @@
+"""The benchmark whose results the book tells: it runs, and what is recorded is its own."""
+
+import sys
+
+import pytest
+import scaling
+
+from helpers.experiments import ROOT, load_results
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Sizes are measured in this process, in an instant."""
+    monkeypatch.setattr(scaling, "in_a_fresh_process", scaling.measure)
+    monkeypatch.setattr(scaling, "ENOUGH", 0.01)
+    monkeypatch.setattr(scaling, "REPEATS", 2)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak of memory is Linux' own record")
+def test_small_sizes_are_measured_and_recorded(quick, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(sys, "argv", ["scaling.py", "--largest", "5000", "--out", str(tmp_path)])
+    scaling.main()
+    frame = load_results("scaling", tmp_path)
+    sizes = frame.groupby("family", sort=False)["size"].unique()
+    assert {family: found.tolist() for family, found in sizes.items()} == {
+        "dense": [1],
+        "convolutional": [1, 2],  # (4, 8, 16) channels, and (8, 16, 32) would be more than 5,000
+        "Transformer": [1],
+    }
+    assert (frame.groupby(["family", "size"])["repeat"].nunique() == 2).all()
+    assert (frame[list(scaling.COLUMNS)] > 0).all(axis=None)
+    assert (frame["parameters"] > frame["teacher_parameters"]).all()
+    assert ["convolutional", "1,122"] in [line.split()[:2] for line in capsys.readouterr().out.splitlines()]
+
+
+def test_a_family_ends_where_memory_would(quick, monkeypatch):
+    monkeypatch.setattr(scaling, "MEMORY", 1e6)
+    found = [rows[0]["parameters"] for rows in scaling.sizes("convolutional", 1e9)]
+    assert 4 * 3.5 * found[-1] < 1e6 < 4 * 3.5 * 4 * found[-1]
+
+
+@pytest.mark.skipif(not (ROOT / "results" / "scaling.csv").exists(), reason="not recorded yet")
+def test_recorded_results_are_whole():
+    frame = load_results("scaling")
+    definition = frame.attrs["definition"]
+    assert definition["columns"] == scaling.COLUMNS
+    assert definition["families"] == list(scaling.FAMILIES) == frame["family"].unique().tolist()
+    assert frame.attrs["command"] == "python benchmarks/scaling.py"
+    for _, rows in frame.groupby("family"):
+        assert sorted(rows["size"]) == sorted(scaling.REPEATS * [2**n for n in range(rows["size"].nunique())])
