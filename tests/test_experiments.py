@@ -549,7 +549,8 @@ def test_recorded_results_fit_their_study(name):
     definition = frame.attrs["definition"]
     assert definition == json.loads(json.dumps(study.definition()))
     checksum = data.MNIST_SHA256 if study.task is tasks.mnist else study.task()[2]["sha256"]
-    assert frame.attrs["data"]["sha256"] == checksum
+    if study.task is not tasks.text or frame.attrs["versions"]["python"] == platform.python_version():
+        assert frame.attrs["data"]["sha256"] == checksum  # each Python carries another text
     assert f"run {name} --seeds" in frame.attrs["command"]
     assert "--quick" not in frame.attrs["command"]
     columns = [*experiments.COLUMNS, *(["test_loss"] if study.goal == "val_loss" else [])]
