@@ -2,13 +2,12 @@
 
     python benchmarks/scaling.py [--largest PARAMETERS] [--out FOLDER]
 
-Three families are widened by 2 at ever larger sizes, each doubling the width, until the next student and its teacher
-would not fit in three quarters of the memory, or an update would take over a minute. Where the student fits, but not
-what it takes to train it, widening alone is measured. Every size is measured three times,
-each time in a fresh process, in float32 and on one thread: processor seconds of `net2wider_net`; of its floor,
-`clone_model` of the student and `set_weights` of its arrays; and of an update of student and teacher on 32 examples;
-and the most memory that widening held beyond what the process had before it built the teacher. Prints a table, and
-writes results/scaling.csv and scaling.json. Linux only: the peak is the kernel's own record.
+Three families are widened by 2 at ever larger sizes, each doubling the width, until the next student would not fit in
+three quarters of the memory while it is made and trained, or an update would take over a minute. Every size is measured
+three times, each time in a fresh process, in float32 and on one thread: processor seconds of `net2wider_net`; of its
+floor, `clone_model` of the student and `set_weights` of its arrays; and of an update of student and teacher on 32
+examples; and the most memory that widening held beyond what the process had before it built the teacher. Prints a
+table, and writes results/scaling.csv and scaling.json. Linux only: the peak is the kernel's own record.
 """
 
 import argparse
@@ -30,10 +29,9 @@ from helpers.networks import small_cnn, small_mlp, small_transformer
 ROOT = Path(__file__).resolve().parent.parent
 REPEATS = 3
 EXAMPLES = 32
-BYTES = 4  # of a parameter
-# Held at once, in students: widening holds teacher and student, and a little; the update holds the teacher, the student
-# with momentum, gradients and what Keras computes of them. At 3.5 the kernel ended the process.
-WIDENING, TRAINING = 1.5, 5.5
+# What is held at once, in bytes of the student's weights. While it is made: temporary copies of one large matrix;
+# while it trains: momentum, gradients, and what Keras computes of them. At 3.5 the kernel ended the process.
+HELD = 5.5
 MEMORY = 0.75 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 SLOWEST = 60  # seconds of an update
 ENOUGH = 1.0  # seconds of updates, from which the median is taken
@@ -100,8 +98,6 @@ def measure(family, size):
     widen, student = seconds(lambda: net2wider_net(teacher, widths(size), split="random", seed=0))
     row = {"peak_bytes": kernel_record("VmHWM") - before}
     row |= {"teacher_parameters": teacher.count_params(), "parameters": student.count_params(), "widen": widen}
-    if BYTES * TRAINING * student.count_params() > MEMORY:
-        return row | dict.fromkeys(("floor", "teacher_update", "update"))
     row["floor"] = floor(student)
     x, y = batch(family)
     row["teacher_update"] = an_update(teacher, x, y)
@@ -121,8 +117,8 @@ def sizes(family, largest):
     while True:
         rows = [in_a_fresh_process(family, size) for _ in range(REPEATS)]
         yield [{"family": family, "size": size, "repeat": repeat} | row for repeat, row in enumerate(rows)]
-        parameters, slowest = 4 * rows[0]["parameters"], 4 * max(row["update"] or 0 for row in rows)
-        if parameters > largest or BYTES * WIDENING * parameters > MEMORY or slowest > SLOWEST:
+        parameters, slowest = 4 * rows[0]["parameters"], 4 * max(row["update"] for row in rows)
+        if parameters > largest or 4 * HELD * parameters > MEMORY or slowest > SLOWEST:
             return
         size *= 2
 
@@ -142,7 +138,7 @@ def main():
         for family in FAMILIES:
             for rows in sizes(family, given.largest):
                 found += rows
-                medians = [statistics.median(row[name] or np.nan for row in rows) for name in COLUMNS]
+                medians = [statistics.median(row[name] for row in rows) for name in COLUMNS]
                 tqdm.write(f"{family:<15}{rows[0]['parameters']:>14,}" + "".join(f"{m:>16.4g}" for m in medians))
                 sys.stdout.flush()
                 bar.update()

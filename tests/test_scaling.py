@@ -33,15 +33,10 @@ def test_small_sizes_are_measured_and_recorded(quick, monkeypatch, tmp_path, cap
     assert ["convolutional", "1,122"] in [line.split()[:2] for line in capsys.readouterr().out.splitlines()]
 
 
-def test_a_family_ends_where_memory_does(quick, monkeypatch):
-    monkeypatch.setattr(scaling, "MEMORY", 1e5)
-    found = [rows[0] for rows in scaling.sizes("convolutional", 1e9)]
-    assert 4 * 1.5 * found[-1]["parameters"] < 1e5 < 4 * 1.5 * 4 * found[-1]["parameters"]
-    for row in found:
-        trained = 4 * 5.5 * row["parameters"] < 1e5
-        assert [row[name] is not None for name in ("floor", "update", "teacher_update")] == 3 * [trained]
-        assert row["widen"] > 0
-    assert {row["update"] is None for row in found} == {True, False}
+def test_a_family_ends_where_memory_would(quick, monkeypatch):
+    monkeypatch.setattr(scaling, "MEMORY", 1e6)
+    found = [rows[0]["parameters"] for rows in scaling.sizes("convolutional", 1e9)]
+    assert 4 * 5.5 * found[-1] < 1e6 < 4 * 5.5 * 4 * found[-1]
 
 
 @pytest.mark.skipif(not (ROOT / "results" / "scaling.csv").exists(), reason="not recorded yet")
