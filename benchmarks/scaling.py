@@ -78,17 +78,10 @@ def an_update(model, x, y):
     return statistics.median(times)
 
 
-def floor(student):
-    """Seconds that Keras takes for a model like the student."""
-    import keras
-
-    arrays = student.get_weights()
-    building, clone = seconds(lambda: keras.models.clone_model(student))
-    return building + seconds(lambda: clone.set_weights(arrays))[0]
-
-
 def measure(family, size):
     """A row of the CSV."""
+    from zoo import floor
+
     from helpers import net2wider_net
 
     build, widths, _ = FAMILIES[family]
@@ -98,7 +91,7 @@ def measure(family, size):
     widen, student = seconds(lambda: net2wider_net(teacher, widths(size), split="random", seed=0))
     row = {"peak_bytes": kernel_record("VmHWM") - before}
     row |= {"teacher_parameters": teacher.count_params(), "parameters": student.count_params(), "widen": widen}
-    row["floor"] = floor(student)
+    row["floor"] = seconds(floor(student))[0]
     x, y = batch(family)
     row["teacher_update"] = an_update(teacher, x, y)
     teacher = None  # its memory is needed
