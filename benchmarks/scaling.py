@@ -116,6 +116,12 @@ def sizes(family, largest):
         size *= 2
 
 
+def definition():
+    """What was asked, and of what, in the form that results keep."""
+    asked = {"name": "scaling", "question": __doc__.splitlines()[0], "columns": COLUMNS}
+    return asked | {"families": list(FAMILIES), "examples": EXAMPLES, "repeats": REPEATS}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--largest", type=float, default=np.inf, help="parameters of the largest student")
@@ -135,10 +141,8 @@ def main():
                 tqdm.write(f"{family:<15}{rows[0]['parameters']:>14,}" + "".join(f"{m:>16.4g}" for m in medians))
                 sys.stdout.flush()
                 bar.update()
-    definition = {"name": "scaling", "question": __doc__.splitlines()[0], "columns": COLUMNS}
-    definition |= {"families": list(FAMILIES), "examples": EXAMPLES, "repeats": REPEATS}
     command = " ".join(["python benchmarks/scaling.py", *sys.argv[1:]])
-    write_results(found, {"study": "scaling", "definition": definition, "command": command}, given.out)
+    write_results(found, {"study": "scaling", "definition": definition(), "command": command}, given.out)
 
 
 if __name__ == "__main__":

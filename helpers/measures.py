@@ -9,32 +9,63 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import optimize, stats
 
 from helpers.weights import check_choice
 
-__all__ = ["Interval", "Paired", "cost", "ends", "interval", "paired", "reach"]
+__all__ = ["Interval", "Line", "Paired", "cost", "ends", "interval", "line", "paired", "reach"]
 
 RESAMPLES = 9999
 NEVER = 1e150  # stands for infinity where arithmetic is done
 
 
+def _in_words(found, each):
+    """A median with its interval, every number in the format ``each``; as Python shows the tuple without one."""
+    if not each:
+        return str(found)
+    return f"{found.median:{each}} ({found.low:{each}} to {found.high:{each}})".replace("-", "−")
+
+
 class Interval(NamedTuple):
-    """A median, and the limits of its 95 % bootstrap interval; NaN for one value alone."""
+    """A median, and the limits of its 95 % bootstrap interval; NaN for one value alone.
+
+    Examples
+    --------
+    >>> f"{Interval(2.0, 1.5, 3.25):.2f}"
+    '2.00 (1.50 to 3.25)'
+    """
 
     median: float
     low: float
     high: float
 
+    __format__ = _in_words
+
 
 class Paired(NamedTuple):
-    """What pairs of values differ by: median with interval, the p-value of Wilcoxon's test, and how many pairs."""
+    """What pairs of values differ by: median with interval, the p-value of Wilcoxon's test, and how many pairs.
+
+    Examples
+    --------
+    >>> f"{Paired(0.5, -0.25, 1.0, p=0.02, pairs=10):+.2f}"
+    '+0.50 (−0.25 to +1.00)'
+    """
 
     median: float
     low: float
     high: float
     p: float
     pairs: int
+
+    __format__ = _in_words
+
+
+class Line(NamedTuple):
+    """What something costs at size 0, what each unit of size adds, and by which factor no value is off at most."""
+
+    fixed: float
+    each: float
+    factor: float
 
 
 def ends(frame, value="test_accuracy"):
@@ -175,3 +206,34 @@ def paired(values, others, seed=0):
     differences = np.asarray(values, dtype="float64") - np.asarray(others, dtype="float64")
     p = stats.wilcoxon(differences).pvalue if differences.any() else np.nan
     return Paired(*interval(differences, seed), float(p), len(differences))
+
+
+def line(sizes, costs):
+    """The line ``fixed + each * size`` that is nearest to costs, neither part negative, every relative error alike.
+
+    Parameters
+    ----------
+    sizes, costs : array_like, shape (n,)
+        Positive.
+
+    Returns
+    -------
+    Line
+
+    Examples
+    --------
+    >>> [round(part, 6) for part in line([1, 10, 100], [3.0, 21.0, 201.0])]
+    [1.0, 2.0, 1.0]
+
+    References
+    ----------
+    Lawson and Hanson 1974, chapter 23, for least squares without negative parts.
+    """
+    sizes, costs = np.asarray(sizes, dtype="float64"), np.asarray(costs, dtype="float64")
+    # Both columns at most 1, or the solver takes the smaller for nothing.
+    columns = np.stack([1 / costs, sizes / costs], axis=1)
+    scales = columns.max(axis=0)
+    parts, _ = optimize.nnls(columns / scales, np.ones(len(sizes)))
+    fixed, each = parts / scales
+    ratios = costs / (fixed + each * sizes)
+    return Line(float(fixed), float(each), float(np.maximum(ratios, 1 / ratios).max()))

@@ -17,6 +17,7 @@ __all__ = [
     "activation_gallery",
     "channel_rows",
     "copy_distances",
+    "costs",
     "digits",
     "flatten_rows",
     "flowchart",
@@ -1172,3 +1173,39 @@ def _levels(model):
                 last = passing
             above[op].append(last)
     return levels, above
+
+
+# Chapter 12: what growing costs
+
+
+@_in_style
+def costs(panels, xlabel, ylabel):
+    """What things cost over a size, both on logarithmic axes: a dot for each measurement, a line for what was fitted.
+
+    Parameters
+    ----------
+    panels : dict
+        ``{title: {label: (sizes, values, fitted)}}``, arrays of one shape (n,), in order of size; one panel below the
+        other.
+    xlabel, ylabel : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, grid = _figure(2.1 * len(panels) + 0.3, nrows=len(panels), sharex=True, sharey=True, squeeze=False)
+    for axes, (title, curves) in zip(grid.flat, panels.items(), strict=True):
+        axes.set(xscale="log", yscale="log", ylabel=ylabel)
+        axes.set_title(title, loc="left")
+        for number, (sizes, values, fitted) in enumerate(curves.values()):
+            axes.plot(sizes, values, MARKERS[number], color=CYCLE[number], ms=3.2, alpha=0.7)
+            axes.plot(sizes, fitted, color=CYCLE[number], ls=DASHES[number], lw=1.3)
+    for axes, curves in zip(grid.flat, panels.values(), strict=True):  # when all panels have their limits
+        looks = zip(curves.items(), CYCLE, MARKERS, strict=False)
+        _label_ends(
+            axes,
+            [(np.asarray(fitted)[-1], label, color, marker) for (label, (*_, fitted)), color, marker in looks],
+            0.1,
+        )
+    grid[-1, 0].set_xlabel(xlabel)
+    return figure

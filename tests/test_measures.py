@@ -126,3 +126,24 @@ def test_paired_of_equal_arms_has_no_p_value():
     result = measures.paired([1.0, 2.0], [1.0, 2.0])
     assert result.median == 0
     assert np.isnan(result.p)
+
+
+@given(st.floats(0, 1e3), st.floats(1e-12, 1e3))
+def test_a_line_is_found(fixed, each):
+    sizes = np.array([1e2, 1e4, 1e6, 1e8])
+    found = measures.line(sizes, fixed + each * sizes)
+    np.testing.assert_allclose(found.fixed + found.each * sizes, fixed + each * sizes, rtol=1e-6)
+    assert found.factor == pytest.approx(1, abs=1e-6)
+
+
+def test_a_line_says_how_far_off_it_is_and_has_no_negative_part():
+    sizes = np.array([1.0, 2, 4, 8])
+    found = measures.line(sizes, sizes**2)
+    assert found.fixed == 0
+    assert found.factor == pytest.approx(max(found.each, 8 / found.each))
+
+
+def test_a_median_is_put_in_words_with_its_interval_and_true_minus_signs():
+    assert f"{measures.Paired(-0.456, -1.2, 0.05, 0.01, 10):+.2f}" == "−0.46 (−1.20 to +0.05)"
+    assert f"{measures.Interval(1.0, 0.5, np.inf):.1f}" == "1.0 (0.5 to inf)"
+    assert f"{measures.Interval(1.0, 0.5, 2.0)}" == "Interval(median=1.0, low=0.5, high=2.0)"

@@ -47,6 +47,14 @@ CALLS = {
     ),
     "digits": lambda: plots.digits(RNG.random((4, 28, 28, 1)), titles=[5, 0, 4, 1]),
     "flowchart": plots.flowchart,
+    "costs": lambda: plots.costs(
+        {
+            title: {label: (np.logspace(2, 9, 8), scale * np.logspace(-3, 2, 8), scale * np.logspace(-3, 2, 8))}
+            for title, label, scale in (("dense", "widening", 1), ("other", "an update\nof the student", 30))
+        },
+        "parameters",
+        "seconds",
+    ),
     "lab_curves": lambda: plots.lab_curves(
         {kind: (kind, np.arange(3), np.array([0.1, 0.8, 0.9])) for kind in list(plots.LAB)[:6]}
     ),
@@ -185,6 +193,16 @@ def test_lines_take_logarithms_and_limits():
     np.testing.assert_allclose(axes.get_ylim(), (1e-4, 10))
     (axes,) = plots.lines(np.array([1, 10, 100]), {"a": [1e-3, 1e-2, 1]}).axes
     assert (axes.get_xscale(), axes.get_yscale()) == ("linear", "linear")
+
+
+def test_costs_show_every_measurement_and_label_a_line_where_it_ends():
+    x, y = np.array([1e3, 1e6]), np.array([0.01, 1.0])
+    figure = plots.costs({"a": {"low": (x, y, y)}, "b": {"high": (x, 100 * y, 100 * y)}}, "parameters", "seconds")
+    low, high = figure.axes
+    assert low.get_ylim() == high.get_ylim()  # or the panels could not be compared
+    np.testing.assert_array_equal(low.lines[0].get_xydata(), np.stack([x, y], axis=1))
+    heights = [text.get_position()[1] for axes in (low, high) for text in axes.texts if text.get_text()]
+    assert 0 <= heights[0] < heights[1] <= 1
 
 
 def test_networks_name_their_weights_if_asked():

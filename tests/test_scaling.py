@@ -1,5 +1,6 @@
 """The benchmark whose results the book tells: it runs, and what is recorded is its own."""
 
+import json
 import sys
 
 import pytest
@@ -38,3 +39,18 @@ def test_a_family_ends_where_memory_would(quick, monkeypatch):
     monkeypatch.setattr(scaling, "MEMORY", 1e6)
     found = [rows[0]["parameters"] for rows in scaling.sizes("convolutional", 1e9)]
     assert 4 * 5.5 * found[-1] < 1e6 < 4 * 5.5 * 4 * found[-1]
+
+
+def test_recorded_results_fit_the_benchmark():
+    """What the book tells was measured by the benchmark as it stands, every size of it, up to where memory ends."""
+    frame = load_results("scaling")
+    assert frame.attrs["definition"] == json.loads(json.dumps(scaling.definition()))
+    assert frame.attrs["command"] == "python benchmarks/scaling.py"
+    repeats = frame.groupby(["family", "size"], sort=False)["repeat"]
+    assert (repeats.agg(list).map(lambda found: found == list(range(scaling.REPEATS)))).all()
+    for family, rows in frame.groupby("family", sort=False):
+        sizes = rows["size"].unique()
+        assert sizes.tolist() == [2**n for n in range(len(sizes))], family
+        parameters, update = rows["parameters"].max(), rows.loc[rows["size"] == sizes[-1], "update"].max()
+        assert parameters > 1e7, family  # more than any network that the other studies train
+        assert 4 * scaling.HELD * 4 * parameters > 15e9 or 4 * update > scaling.SLOWEST, family
