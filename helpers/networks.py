@@ -192,7 +192,8 @@ def small_inception(scale=1.0):
         return layers.Activation("relu", name=f"{name}_relu")(x)
 
     images = x = keras.Input((28, 28, 1))
-    x = convolution(x, "stem", 3, strides=2)
+    # Modules work on 7 x 7 positions and then on 3 x 3, so that two cores can afford many runs.
+    x = layers.MaxPooling2D(name="stem_pool")(convolution(x, "stem", 3, strides=2))
     for module in MODULES:
         ends = []
         for names in BRANCHES:

@@ -345,6 +345,11 @@ def _in_turn(*begins):
 _WIDER = _inception_wider(split="random")
 _BOTH = _in_turn(_WIDER, _pairs("net2deeper"))
 
+# A run of these takes longer than one of a network without branches and normalizations, so they see fewer images.
+BRANCHED = SMALL | {"rates": (0.1, 0.3), "batch_size": 50, "images": 16_000, "held_out": 5000}
+BRANCHED |= {"marks": (0, 10, 30, 60, 100, 160, 240, 480)}
+BRANCHED["validation"] = SMALL["validation"].replace("the last 10,000 training images", "5,000 other training images")
+
 INCEPTION_WIDER = Study(
     name="inception_wider",
     question="The paper's figure in small: an Inception network whose modules have the square root of 0.3 of the whole "
@@ -359,7 +364,7 @@ INCEPTION_WIDER = Study(
         "scratch both": Arm("that width, and pairs of kernels behind the square ones, all random", _afresh(_BOTH)),
         "net2net both": Arm("the same by copies with random shares, and identities", _BOTH, "scratch both"),
     },
-    **SMALL | {"rates": (0.03, 0.1, 0.3)},
+    **BRANCHED,
 )
 
 INCEPTION_DEEPER = Study(
@@ -373,41 +378,47 @@ INCEPTION_DEEPER = Study(
         "net2deeper": Arm("the same as identities", _pairs("net2deeper"), "scratch"),
         "randominit": Arm("the same random, the teacher's weights elsewhere", _pairs("randominit"), "scratch"),
     },
-    **SMALL | {"rates": (0.03, 0.1, 0.3)},
+    **BRANCHED,
 )
 
 
-def _capacity(*channels):
+def _capacity(units):
     """A study of one teacher's size; together they are a map of sizes and factors."""
     arms = {"teacher_continued": CONTINUED}
     for factor in (1.5, 2, 4):
-        wide, ending = tuple(int(factor * width) for width in channels), f"x{factor:g}"
+        wide, ending = int(factor * units), f"x{factor:g}"
 
         def scratch(teacher, seed, wide=wide):
-            return small_cnn(wide)
+            return small_mlp(784, wide)
 
         arms |= {
-            f"scratch {ending}": Arm(f"channels {wide}, all weights random", scratch),
+            f"scratch {ending}": Arm(f"{wide} units in each hidden layer, all weights random", scratch),
             f"scratch long {ending}": Arm(
-                f"channels {wide}, all weights random, for as many updates as teacher and student together",
+                f"{wide} units, all weights random, for as many updates as teacher and student together",
                 scratch,
-                epochs=STEADY["teacher_epochs"] + STEADY["epochs"],
+                epochs=4,
             ),
             f"net2wider_random {ending}": Arm(
-                f"channels {wide}: copies with random shares", _wider(factor, split="random"), f"scratch {ending}"
+                f"{wide} units: copies with random shares", _wider(factor, split="random"), f"scratch {ending}"
             ),
         }
     return Study(
-        name=f"capacity_{channels[0]}",
-        question=f"For a teacher with channels {channels}: where does widening beat training the teacher on, and where "
-        "does it beat the wider network from scratch, at equal updates of the student and with the teacher's counted?",
-        teacher=lambda: small_cnn(channels),
+        name=f"capacity_{units}",
+        question=f"For a dense teacher with {units} units in each of two hidden layers: where does widening beat "
+        "training the teacher on, and where does it beat the wider network from scratch, at equal updates of the "
+        "student and with the teacher's counted?",
+        teacher=lambda: small_mlp(784, units),
         arms=arms,
-        **STEADY,
+        task=tasks.flat_mnist,
+        **SMALL
+        | {"teacher_epochs": 2, "images": 30_000, "rates": (0.03, 0.1), "marks": (0, 10, 30, 60, 100, 150, 200, 450)}
+        | {
+            "validation": SMALL["validation"].replace("the last 10,000 training images", "10,000 other training images")
+        },
     )
 
 
-CAPACITIES = [_capacity(2, 4, 8), _capacity(4, 8, 16), _capacity(8, 16, 32)]
+CAPACITIES = [_capacity(4), _capacity(16), _capacity(64)]
 
 
 def _to(*channels):

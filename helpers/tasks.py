@@ -1,6 +1,6 @@
 """Tasks: what the networks of the studies learn, as arrays that are ready for training.
 
-All four come with libraries or are found by `helpers.data`, so that none needs a network. Each function returns
+All come with libraries or are found by `helpers.data`, so that none needs a network. Each function returns
 ``(x_train, y_train), (x_test, y_test), source``; `source` says where the data are from, how many examples each part
 has, and the checksum that recorded runs are bound to.
 """
@@ -11,7 +11,7 @@ import numpy as np
 
 from helpers.data import read_mnist
 
-__all__ = ["CHARACTERS", "LENGTH", "diabetes", "digits", "mnist", "text"]
+__all__ = ["CHARACTERS", "LENGTH", "diabetes", "digits", "flat_mnist", "mnist", "text"]
 
 #: How many characters `text` knows: those of printable ASCII, and one that stands for all others.
 CHARACTERS = 96
@@ -38,6 +38,23 @@ def mnist():
         for part in ("train", "test")
     )
     return train, test, source
+
+
+def flat_mnist():
+    """The digits of MNIST, each image as one row of 784 pixels.
+
+    Returns
+    -------
+    (x_train, y_train), (x_test, y_test), source
+        Pixels (n, 784), float32 from 0 to 1; ten probabilities (n, 10), 1 for the digit.
+
+    Raises
+    ------
+    Net2NetError
+        As `helpers.data.load_mnist` does.
+    """
+    train, test, source = mnist()
+    return *((x.reshape(len(x), -1), y) for x, y in (train, test)), source
 
 
 def digits():

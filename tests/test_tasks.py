@@ -5,7 +5,7 @@ import pytest
 
 from helpers import data, tasks
 
-ALL = [tasks.mnist, tasks.digits, tasks.diabetes, tasks.text]
+ALL = [tasks.mnist, tasks.flat_mnist, tasks.digits, tasks.diabetes, tasks.text]
 
 
 @pytest.mark.parametrize("task", ALL)
@@ -32,6 +32,14 @@ def test_mnist_is_what_load_mnist_gives():
     np.testing.assert_array_equal(y.argmax(axis=1), labels)
     assert (y.sum(axis=1) == 1).all()
     assert source["train"] == len(images)
+
+
+def test_flat_mnist_has_the_same_pixels_in_rows():
+    parts, images = tasks.flat_mnist(), tasks.mnist()
+    for (x, y), (x_images, y_images) in zip(parts[:2], images[:2], strict=True):
+        np.testing.assert_array_equal(x, x_images.reshape(-1, 784))
+        np.testing.assert_array_equal(y, y_images)
+    assert parts[2] == images[2]
 
 
 def test_digits_are_whole_and_each_has_its_label():
