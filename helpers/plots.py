@@ -18,6 +18,7 @@ __all__ = [
     "channel_rows",
     "copy_distances",
     "costs",
+    "difference_map",
     "digits",
     "flatten_rows",
     "flowchart",
@@ -89,6 +90,7 @@ ARMS = {
     "scratch_wider": ("from scratch", BLACK, DASHES[2], "v"),
     "scratch": ("from scratch", BLACK, DASHES[2], "v"),
     "scratch long": ("from scratch,\nlonger", VERMILION, DASHES[3], "s"),
+    "net2net": ("net2wider and\nnet2deeper", PURPLE, DASHES[5], "v"),
     "teacher_continued": ("teacher\ncontinued", ORANGE, DASHES[4], "D"),
 }
 
@@ -1173,6 +1175,48 @@ def _levels(model):
                 last = passing
             above[op].append(last)
     return levels, above
+
+
+# Chapter 9: where widening pays
+
+
+@_in_style
+def difference_map(panels, xlabel, ylabel):
+    """What two arms differ by over two settings: a cell for each, in color only where the interval leaves out 0.
+
+    Parameters
+    ----------
+    panels : dict
+        ``{title: {(row, column): difference}}``, each difference a `helpers.measures.Paired`; one panel below the
+        other. Orange is negative, purple positive, as the number's sign says too.
+    xlabel, ylabel : str
+        What columns and rows are.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    rows, columns = (list(dict.fromkeys(settings)) for settings in zip(*next(iter(panels.values())), strict=True))
+    shape = (len(rows), len(columns))
+    figure, grid = _figure((0.5 + 0.44 * len(rows)) * len(panels) + 0.3, nrows=len(panels), sharex=True, squeeze=False)
+    shades = mpl.colors.SymLogNorm(0.1, vmin=-3e4, vmax=3e4)  # so pale that black can be read on them
+    for axes, (title, cells) in zip(grid.flat, panels.items(), strict=True):
+        sure = [one.median if one.low * one.high > 0 else 0 for one in cells.values()]
+        axes.pcolormesh(np.reshape(sure, shape), cmap="PuOr", norm=shades, edgecolors="#bbbbbb", lw=1)
+        for number, one in enumerate(cells.values()):
+            y, x = divmod(number, len(columns))
+            words = f"{one:+.2f}".split(" ", 1)
+            axes.text(x + 0.5, y + 0.3, words[0], ha="center", va="center", fontweight="bold")
+            axes.text(x + 0.5, y + 0.7, words[1], ha="center", va="center", fontsize=8.5)
+        axes.set_xticks(np.arange(len(columns)) + 0.5, columns)
+        axes.set_yticks(np.arange(len(rows)) + 0.5, rows)
+        axes.invert_yaxis()
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
+        axes.set_ylabel(ylabel)
+        axes.set_title(title, loc="left", fontweight="bold")
+    grid.flat[-1].set_xlabel(xlabel)
+    return figure
 
 
 # Chapter 12: what growing costs

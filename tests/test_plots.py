@@ -11,6 +11,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from helpers import plots, weights
+from helpers.measures import Paired
 
 RNG = np.random.default_rng(0)
 W1, W2 = np.array([[1.0, -2.0, 0.5], [0.0, 3.0, -1.0]]), np.array([[1.0], [4.0], [-2.0]])
@@ -54,6 +55,14 @@ CALLS = {
         },
         "parameters",
         "seconds",
+    ),
+    "difference_map": lambda: plots.difference_map(
+        {
+            title: {(n, f"x{factor}"): Paired(-12.34, -56.78, sign, 0.5, 10) for n in (4, 16, 64) for factor in (2, 4)}
+            for title, sign in (("Against one", -9.87), ("Against another", 65.43))
+        },
+        "growth factor",
+        "units",
     ),
     "lab_curves": lambda: plots.lab_curves(
         {kind: (kind, np.arange(3), np.array([0.1, 0.8, 0.9])) for kind in list(plots.LAB)[:6]}
@@ -203,6 +212,25 @@ def test_costs_show_every_measurement_and_label_a_line_where_it_ends():
     np.testing.assert_array_equal(low.lines[0].get_xydata(), np.stack([x, y], axis=1))
     heights = [text.get_position()[1] for axes in (low, high) for text in axes.texts if text.get_text()]
     assert 0 <= heights[0] < heights[1] <= 1
+
+
+def test_a_map_of_differences_says_each_in_words_and_colors_only_those_that_are_certain():
+    sure, open_, other = (Paired(*numbers, 0.01, 10) for numbers in ((1, 0.5, 2), (3, -1, 4), (-2, -3, -1)))
+    cells = {("few", "x2"): sure, ("few", "x4"): open_, ("many", "x2"): other, ("many", "x4"): sure}
+    axes = plots.difference_map({"against scratch": cells}, "factor", "units").axes[0]
+    found = {text.get_text(): text.get_position() for text in axes.texts}
+    assert found["\u22122.00"] == (0.5, 1.3)
+    assert found["(\u22121.00 to +4.00)"] == (1.5, 0.7)
+    assert [label.get_text() for label in (*axes.get_xticklabels(), *axes.get_yticklabels())] == [
+        *("x2", "x4", "few", "many")
+    ]
+    assert axes.yaxis_inverted()
+    mesh = axes.collections[0]
+    (red, _, blue, _), white, (red_other, _, blue_other, _), again = mesh.to_rgba(mesh.get_array().ravel())
+    assert blue > red
+    assert red_other > blue_other
+    assert min(white) > 0.95
+    assert list(again) == [red, mesh.to_rgba([1.0])[0][1], blue, 1]
 
 
 def test_networks_name_their_weights_if_asked():
