@@ -1,6 +1,7 @@
 # The Net2Net book. Every command does its own set-up; `make help` lists them.
 #
-# PYTHON=python3.12 chooses the interpreter (3.11, 3.12 or 3.13); PORT=8001 the port of `make serve`.
+# PYTHON=python3.12 chooses the interpreter (3.11, 3.12 or 3.13); PORT=8001 the port of `make serve`;
+# IPYWIDGETS=8.* the widgets of `make colab`, CHAPTERS=03_net2widernet its chapters.
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -8,6 +9,8 @@ VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 BUILT := _build/.built
+COLAB := .venv-colab
+IPYWIDGETS ?= 7.7.1
 
 # What the pages are made from. A change of the code, of recorded results or of the environment also means that
 # every chapter is executed again: the cache of executed chapters knows only the chapters' own text.
@@ -21,9 +24,9 @@ PYTEST := $(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscop
 ON_PAGES := build closed elements lab light mathematics pages printed quiz race reach reference
 CORE := tests helpers $(foreach name,$(ON_PAGES) notebooks,--ignore=tests/test_$(name).py)
 
-# Whoever names an interpreter gets it, or hears why not.
+# Whoever names an interpreter gets it, or hears why not. What is like Colab has an environment of its own.
 ifneq ($(origin PYTHON),file)
-ifneq ($(wildcard $(PY)),)
+ifneq ($(if $(filter-out colab,$(MAKECMDGOALS)),$(wildcard $(PY))),)
 version = $(shell $(1) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 ifneq ($(call version,$(PYTHON)),$(call version,$(PY)))
 $(error .venv has Python $(call version,$(PY)), not that of $(PYTHON); remove .venv first)
@@ -31,7 +34,7 @@ endif
 endif
 endif
 
-.PHONY: help book serve pdf zip test test-core test-chapters test-pages coverage mutation tidy links audit lock chapter address clean clean-all env
+.PHONY: help book serve pdf zip test test-core test-chapters test-pages coverage mutation tidy links audit lock chapter address colab clean clean-all env
 .DELETE_ON_ERROR:
 
 help:
@@ -43,6 +46,7 @@ help:
 	@echo "make test-core      only helpers/: unit and property tests, doctests"
 	@echo "make test-chapters  only the notebooks: lean, well formed, outputs as committed"
 	@echo "make test-pages     only the built pages: build, links, browser"
+	@echo "make colab          every chapter from its own set-up cell, in an environment like Colab's; needs Python 3.12"
 	@echo "make coverage       which lines of helpers/ the tests run"
 	@echo "make mutation       which small faults in helpers/ the tests do not find"
 	@echo "make tidy           format the code, strip the notebooks of what is not committed, look for slips"
@@ -118,6 +122,14 @@ test-pages: $(BUILT)
 	@echo "Testing the built pages and what moves on them. A few minutes."
 	@$(PYTEST) $(ON_PAGES:%=tests/test_%.py)
 
+colab:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 12))' \
+	|| { echo "Colab has Python 3.12; '$(PYTHON)' is $$($(PYTHON) --version 2>&1 || true). Name another: make colab PYTHON=python3.12"; exit 1; }
+	@echo "Running every chapter as Colab would, with ipywidgets $(IPYWIDGETS): about a quarter of an hour."
+	@test -x $(COLAB)/bin/python || $(PYTHON) -m venv $(COLAB)
+	@$(COLAB)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/colab.txt "ipywidgets==$(IPYWIDGETS)"
+	@$(COLAB)/bin/python tests/colab.py $(CHAPTERS)
+
 coverage: $(READY)
 	@$(PYTEST) $(CORE) --cov --cov-report=term-missing
 
@@ -163,4 +175,4 @@ clean:
 	find book helpers tests _ext -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
 
 clean-all: clean
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(COLAB)
