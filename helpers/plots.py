@@ -591,7 +591,7 @@ def flowchart():
         axes.annotate("", end, start, arrowprops=style | {"connectionstyle": f"arc3,rad={bend}"})
 
     box(5, 9.2, 5.4, "train the teacher\n(small network)", BLUE)
-    box(2.3, 6.5, 4.2, "wider: copy units,\nshare their outputs", GREEN)
+    box(2.3, 6.5, 4.2, "wider: copy units,\ndivide what goes out", GREEN)
     box(7.7, 6.5, 4.2, "deeper: insert a layer\nthat passes all on", PURPLE)
     box(5, 3.8, 5.4, "student: larger network,\nthe same function", ORANGE)
     box(5, 1.1, 5.4, "train the student on,\nfrom the teacher's accuracy", VERMILION)
