@@ -417,9 +417,15 @@ def _student(teacher, placed, settings=lambda layer: {}, **how):
             new_weight.assign(array)
         for part in _parts(new):
             vars(part).pop("add_weight", None)
-            if hasattr(part, "finalize_state"):  # Normalization computes with a copy of its statistics, made only now
-                part.finalize_state()
+        _settle(new)
     return student
+
+
+def _settle(layer):
+    """Let Normalization, which computes with a copy of its statistics, make that copy from those it has now."""
+    for part in _parts(layer):
+        if hasattr(part, "finalize_state"):
+            part.finalize_state()
 
 
 def _parts(layer):
@@ -622,6 +628,7 @@ def copy_weights(teacher, student, layer_names):
             report.left_out[name] = "shapes differ, " + ", ".join(" ".join(map(str, each)) for each in told)
         else:
             of["student"][name].set_weights(weights)
+            _settle(of["student"][name])
             report.copied.append(name)
     return report
 

@@ -1091,6 +1091,19 @@ def test_copy_weights_reports_what_it_did():
     assert lines[:3] == ["copied    conv", "copied    norm", "left out  pool: it has no weights"]
 
 
+def test_copied_statistics_are_computed_with():
+    """Normalization computes with a copy of its statistics, which must be made anew when these are copied."""
+    x = np.random.default_rng(0).normal(5, 3, size=(50, 4)).astype("float32")
+
+    def model():
+        return keras.Sequential([keras.Input((4,)), kl.Normalization(name="norm"), kl.Dense(3, name="end")])
+
+    teacher, student = model(), model()
+    teacher.get_layer("norm").adapt(x)
+    copy_weights(teacher, student, ["norm", "end"])
+    assert function_gap(teacher, student, x) == 0
+
+
 def test_copy_weights_says_which_model_lacks_the_layer():
     teacher = small()
     other = keras.Sequential([keras.Input((4,)), kl.Dense(3, name="only_here")])

@@ -306,8 +306,9 @@ def test_template_takes_another_model_where_it_says_so():
         "# your data here": "x, y = np.random.rand(96, 6, 6, 2), np.arange(96) % 3\n"
         "data, validation = (x[:64], y[:64]), (x[64:], y[64:])",
         "# your model here": "def my_model():\n"
-        "    image = keras.Input((6, 6, 2))\n"
-        "    rows = layers.Conv2D(4, 3, activation='relu', name='rows')(image)\n"
+        "    image, norm = keras.Input((6, 6, 2)), layers.Normalization()\n"
+        "    norm.adapt(5 + 3 * x)\n"
+        "    rows = layers.Conv2D(4, 3, activation='relu')(norm(image))\n"
         "    rows = layers.Add()([rows, layers.Conv2D(4, 3, padding='same')(rows)])\n"
         "    model = keras.Model(image, layers.Dense(3)(layers.Flatten()(rows)))\n"
         "    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)\n"
@@ -318,9 +319,13 @@ def test_template_takes_another_model_where_it_says_so():
     for cell in notebook.cells:
         cell.source = yours.pop(cell.source.partition("\n")[0], cell.source)
     assert yours == {}
+    starts = "first = runs[runs['update'] == 0].groupby('arm')['val_loss'].first()\n"
+    starts += "print(abs(first['net2wider_random'] - first['teacher_continued']) < 1e-5)"
+    notebook.cells.append(nbformat.v4.new_code_cell(starts))
     NotebookClient(notebook, timeout=300).execute()
     (proof,) = [cell for cell in notebook.cells if lean.is_checked(cell)]
     assert proof.outputs[-1].text == "same function: True\n"
+    assert notebook.cells[-1].outputs[-1].text == "True\n"
 
 
 # ------------------------------------------------------------------ the start of a new chapter
