@@ -1,7 +1,7 @@
 """Close every page to what comes from elsewhere, by a content security policy: only the book's own files are loaded.
 
-The few scripts that stand in a page's text, and the handlers that the theme writes into its buttons, are let in by
-their hashes, so no other script in the text runs either. Styles may stand in the text: the theme and the
+The few scripts that stand in a page's text, and the handlers that the theme writes into the buttons of any page, are
+let in by their hashes, so no other script in the text runs either. Styles may stand in the text: the theme and the
 explorables write them.
 """
 
@@ -32,10 +32,14 @@ def hashed(code):
     return f"'sha256-{base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()}'"
 
 
-def policy(page):
-    """Return the policy of a page that holds this text."""
+def handlers(pages):
+    """Return the source expressions of the handlers in these pages."""
+    return sorted({hashed(html.unescape(code)) for page in pages for code in HANDLER.findall(page)})
+
+
+def policy(page, handlers):
+    """Return the policy of a page that holds this text, in a book whose pages have these handlers."""
     scripts = sorted({hashed(code) for code in INLINE.findall(page)})
-    handlers = sorted({hashed(html.unescape(code)) for code in HANDLER.findall(page)})
     sources = [POLICY["script-src"], *scripts, *(["'unsafe-hashes'", *handlers] if handlers else [])]
     return "; ".join(f"{kind} {where}" for kind, where in (POLICY | {"script-src": " ".join(sources)}).items())
 
@@ -45,13 +49,14 @@ def close(app, error):
     if app.builder.format != "html" or error:
         return
     folder = Path(app.outdir)
-    for path in folder.rglob("*.html"):
-        if folder / "_static" in path.parents:
-            continue
-        page = path.read_text(encoding="utf-8")
+    paths = [path for path in folder.rglob("*.html") if folder / "_static" not in path.parents]
+    pages = [path.read_text(encoding="utf-8") for path in paths]
+    # The search reads the other pages for what it shows of them, and a browser holds their handlers against its policy.
+    known = handlers(pages)
+    for path, page in zip(paths, pages, strict=True):
         # Behind the character set, which browsers look for in the first kilobyte only.
         place = max((found.end() for found in HEAD.finditer(page)), default=0)
-        tag = f'\n<meta http-equiv="Content-Security-Policy" content="{policy(page)}">\n'
+        tag = f'\n<meta http-equiv="Content-Security-Policy" content="{policy(page, known)}">\n'
         path.write_text(page[:place] + tag + page[place:], encoding="utf-8")
 
 
