@@ -88,7 +88,11 @@ _build/.code: $(CODE) | $(READY)
 	@touch $@
 
 $(BUILT): $(PAGES) $(READY) _build/.code
-	@echo "Building the book. The first time every chapter is executed (minutes); later only those that changed."
+	@echo "Executing the chapters, one on each core. The first time all of them (minutes); later only those that changed."
+	@mkdir -p _build/.jupyter_cache
+	@JUPYTERCACHE=_build/.jupyter_cache $(VENV)/bin/jcache notebook add $(wildcard book/*.ipynb) > /dev/null
+	@JUPYTERCACHE=_build/.jupyter_cache $(VENV)/bin/jcache project execute --executor local-parallel --timeout 600
+	@echo "Building the book."
 	@rm -rf _build/html
 	@$(VENV)/bin/jupyter-book build . --all -W -n --keep-going
 	@touch $@

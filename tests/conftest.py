@@ -1,4 +1,4 @@
-"""What all tests share: quiet libraries, steady property tests, and one strict build of the book."""
+"""What all tests share: quiet libraries, steady property tests, one strict build of the book, and the last screen."""
 
 import fcntl
 import os
@@ -6,6 +6,7 @@ import shutil
 import warnings
 
 import pytest
+import screen
 import toc
 from address import ROOT
 
@@ -63,7 +64,8 @@ def html():
 
 
 def find_chromium():
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    # The shell comes first: it is Chromium without a window of its own, which costs more than most pages do.
+    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
     return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
 
 
@@ -81,3 +83,12 @@ def browser():
         chromium = driver.chromium.launch(executable_path=executable)
         yield chromium
         chromium.close()
+
+
+def pytest_terminal_summary(terminalreporter):
+    """End with what is wrong and where, and with where the time went."""
+    reports = [one for kind in terminalreporter.stats.values() for one in kind if isinstance(one, pytest.TestReport)]
+    for title, lines in screen.last(reports).items():
+        terminalreporter.section(title)
+        for line in lines:
+            terminalreporter.write_line(line)

@@ -336,7 +336,7 @@ def copy_of_book(tmp_path):
     """What the chapters' tests read, in another place."""
     for folder in ("book", "tests", ".github"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__", ".*"))
-    for name in ("_config.yml", "_toc.yml", "pyproject.toml"):
+    for name in ("_config.yml", "_toc.yml", "pyproject.toml", "Makefile"):
         shutil.copy(ROOT / name, tmp_path)
     return tmp_path
 

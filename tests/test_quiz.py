@@ -1,5 +1,7 @@
 """The questions at a chapter's end, on its built page: opened by mouse and keyboard, readable, and printed."""
 
+from itertools import cycle
+
 import pytest
 import toc
 from test_elements import violations
@@ -15,9 +17,10 @@ def base(html):
     return f"{html.resolve().as_uri()}/"
 
 
-@pytest.mark.parametrize(("how", "scheme"), [("mouse", "light"), ("keyboard", "dark")])
-@pytest.mark.parametrize("name", CHAPTERS)
-def test_each_answer_opens_and_gives_its_reason(browser, base, name, how, scheme):
+# By turns, since all chapters share what is tried; the first in both ways.
+@pytest.mark.parametrize(("name", "how"), [(CHAPTERS[0], "mouse"), *zip(CHAPTERS, cycle(["keyboard", "mouse"]))])
+def test_each_answer_opens_and_gives_its_reason(browser, base, name, how):
+    scheme = {"mouse": "light", "keyboard": "dark"}[how]
     with Visit(browser, base, name, WIDTHS["phone"], scheme) as visit:
         page = visit.page
         page.evaluate(f"document.documentElement.dataset.theme = '{scheme}'")

@@ -15,7 +15,7 @@ from models_for_tests import EXACT, Builder, dtype, not_trivial, outputs, quietl
 from helpers import Net2NetError, channel_groups, net2deeper_net, net2wider_net
 from helpers.models import example_inputs
 
-GRAPHS = int(os.environ.get("NET2NET_GRAPHS", 500))
+GRAPHS = int(os.environ.get("NET2NET_GRAPHS", 200))
 SEEN = Counter()
 
 

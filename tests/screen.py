@@ -1,0 +1,37 @@
+"""The last screen of a test run: where the time went, and what is wrong and where, a line for each test that failed."""
+
+import collections
+import os
+import re
+
+from address import ROOT
+
+
+def last(reports):
+    """Return the lines of the last screen, under their titles."""
+    spent = collections.Counter()
+    for report in reports:
+        spent[part_of(report.nodeid)] += report.duration
+    screen = {
+        "where the time went, added up over processes": [f"make {part:16}{s:6.0f} s" for part, s in spent.most_common()]
+    }
+    wrong = [fault_of(report) for report in reports if report.failed]
+    return screen | ({"what is wrong, and where": wrong} if wrong else {})
+
+
+def part_of(nodeid):
+    """Return the command of the Makefile that runs a test by itself: test-core, test-chapters or test-pages."""
+    file = nodeid.partition("::")[0]
+    name = file.removeprefix("tests/test_").removesuffix(".py")
+    if file.startswith("book/") or name == "notebooks":
+        return "test-chapters"
+    on_pages = re.search(r"^ON_PAGES := (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)[1]
+    return "test-pages" if name in on_pages.split() else "test-core"
+
+
+def fault_of(report):
+    """Return where a test failed and why, in one line."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    words = [line.strip() for line in (crash.message if crash else str(report.longrepr)).splitlines() if line.strip()]
+    place = f" ({os.path.relpath(crash.path, ROOT)}:{crash.lineno})" if crash else ""
+    return f"{report.nodeid}{place}: {(words or ['no reason given'])[0][:200]}"
