@@ -1,11 +1,15 @@
 """What `_ext/light.py` leaves out of the pages, and what it must leave in."""
 
+import functools
+import gzip
 import importlib.util
 import re
+from urllib.parse import unquote, urlsplit
 
 import pytest
 import toc
 from address import ROOT
+from test_pages import read
 
 _spec = importlib.util.spec_from_file_location("light", ROOT / "_ext" / "light.py")
 light = importlib.util.module_from_spec(_spec)
@@ -39,6 +43,20 @@ def test_pages_wait_for_one_small_script_only(html, name):
     assert "fontawesome.js" not in text
     (description,) = re.findall(r'<meta name="description" content="([^"]+)"', text)
     assert 20 < len(description) <= 200
+
+
+@functools.cache
+def packed(file):
+    return len(gzip.compress(file.read_bytes()))
+
+
+@pytest.mark.parametrize("name", toc.documents())
+def test_a_page_with_all_it_loads_weighs_less_than_500_kilobytes(html, name):
+    page = html / f"{name}.html"
+    loads = {urlsplit(load).path for load in read(page).loads if not urlsplit(load).scheme}
+    files = {page.resolve(), *((page.parent / unquote(load)).resolve() for load in loads)}
+    assert len(files) > 10
+    assert sum(map(packed, files)) < 500_000
 
 
 def test_styles_are_small_and_hold_the_icons(html):

@@ -59,33 +59,61 @@ def page_file(request, html):
     return html / f"{request.param}.html"
 
 
-def test_every_internal_link_and_anchor_resolves(page_file, html):
+def broken_links(page, html):
+    """Return the links to places in the book that are not there."""
     broken = []
-    for link in read(page_file).links:
+    for link in read(page).links:
         address = urlsplit(link)
         if address.scheme or address.netloc:
             continue
-        target = (page_file.parent / unquote(address.path)).resolve() if address.path else page_file
+        target = (page.parent / unquote(address.path)).resolve() if address.path else page
         found = target.is_file() and html.resolve() in target.parents
         if found and target.suffix == ".html" and address.fragment:
             found = unquote(address.fragment) in read(target).anchors
         if not found:
             broken.append(link)
-    assert broken == []
+    return broken
+
+
+def wrong_loads(page):
+    """Return what a page loads that does not stand beside it."""
+    wrong = []
+    for load in read(page).loads:
+        address = urlsplit(load)
+        foreign = address.scheme not in ("", "data") or address.netloc
+        if foreign or (not address.scheme and not (page.parent / unquote(address.path)).is_file()):
+            wrong.append(load)
+    return wrong
+
+
+def test_every_internal_link_and_anchor_resolves(page_file, html):
+    assert broken_links(page_file, html) == []
 
 
 def test_page_loads_only_files_that_stand_beside_it(page_file):
-    wrong = []
-    for load in read(page_file).loads:
-        address = urlsplit(load)
-        foreign = address.scheme not in ("", "data") or address.netloc
-        if foreign or (not address.scheme and not (page_file.parent / unquote(address.path)).is_file()):
-            wrong.append(load)
-    assert wrong == []
+    assert wrong_loads(page_file) == []
 
 
 def test_every_picture_is_described(page_file):
     assert read(page_file).undescribed == []
+
+
+def test_a_broken_link_a_foreign_file_and_a_picture_without_words_are_noticed(tmp_path):
+    sound = '<a href="b.html#there">b</a><a href="#here" id="here">a</a><a href="https://a.example/x">out</a>'
+    planted = {
+        "links": '<a href="c.html">c</a><a href="b.html#gone">b</a><a href="#gone">a</a><a href="../up.html">up</a>',
+        "loads": '<script src="https://a.example/a.js"></script><link href="gone.css"><img src="gone.png">',
+    }
+    html = tmp_path / "html"
+    html.mkdir()
+    (html / "b.html").write_text('<p id="there">b</p>')
+    (tmp_path / "up.html").write_text("outside of the book")
+    (html / "sound.html").write_text(sound)
+    (html / "faulty.html").write_text(sound + "".join(planted.values()))
+    assert broken_links(html / "sound.html", html) == wrong_loads(html / "sound.html") == []
+    assert broken_links(html / "faulty.html", html) == ["c.html", "b.html#gone", "#gone", "../up.html"]
+    assert wrong_loads(html / "faulty.html") == ["https://a.example/a.js", "gone.css", "gone.png"]
+    assert read(html / "faulty.html").undescribed == ["gone.png"]
 
 
 @pytest.mark.parametrize("name", toc.documents())
@@ -197,20 +225,49 @@ TOO_WIDE = """() => {
 }"""
 
 
+def faults_of(visit):
+    """Return what is wrong with a page in the browser, in words."""
+    page = visit.page
+    # Pictures far below wait until they come near.
+    page.evaluate("Promise.allSettled([...document.images].map(i => { i.loading = 'eager'; return i.decode(); }))")
+    unseen = page.evaluate("[...document.images].filter(i => !i.naturalWidth).map(i => i.src)")
+    sideways = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    return [
+        *(f"another host is asked: {url}" for url in visit.foreign),
+        *(f"an error: {error}" for error in visit.errors),
+        *(f"a picture is not shown: {source}" for source in unseen),
+        *([f"the page is {sideways} pixels too wide"] if sideways > 0 else []),
+        *(f"sticks out of the window: {part}" for part in page.evaluate(TOO_WIDE)),
+    ]
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
 @pytest.mark.parametrize("name", PAGES)
 def test_page_in_a_browser(browser, site, name, width):
     with Visit(browser, site, name, width) as visit:
-        assert visit.foreign == [], "requests to other hosts"
-        assert visit.errors == []
-        page = visit.page
-        # Pictures far below wait until they come near.
-        page.evaluate("Promise.allSettled([...document.images].map(i => { i.loading = 'eager'; return i.decode(); }))")
-        assert page.evaluate("[...document.images].filter(i => !i.naturalWidth).map(i => i.src)") == []
-        assert page.evaluate("[...document.images].filter(i => !i.alt.trim()).map(i => i.src)") == []
-        assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
-        assert page.evaluate(TOO_WIDE) == [], "parts of the page stick out of the window"
+        assert faults_of(visit) == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("planted", "fault"),
+    [
+        ("", None),
+        ('<img src="http://a.example/a.png" alt="A picture">', "another host is asked: http://a.example/a.png"),
+        ('<script src="gone.js"></script>', "an error: 404"),
+        ("<script>undefined.here</script>", "an error: Cannot read properties of undefined"),
+        ('<img src="data:image/png;base64,AAAA" alt="A picture">', "a picture is not shown: data:image/png"),
+        ('<p style="width: 400px">wide</p>', "the page is 4"),
+        ('<p style="margin-left: -9px; width: 370px">wide</p>', "sticks out of the window: P"),
+    ],
+)
+def test_a_fault_in_the_browser_is_noticed(browser, tmp_path, planted, fault):
+    page = f'<!doctype html><link rel="icon" href="data:,"><article>{planted}</article>'
+    (tmp_path / "page.html").write_text(page, encoding="utf-8")
+    with serve(tmp_path) as site, Visit(browser, site, "page", 360) as visit:
+        found = faults_of(visit)
+        assert any(one.startswith(fault) for one in found) if fault else found == []
 
 
 @pytest.mark.browser
