@@ -399,6 +399,16 @@ def weight_matrices(w1, w2, student_w1, student_w2, mapping, fmt="{:.2g}"):
     return figure
 
 
+def _clear_fraction(starts, ends):
+    """How far along the lines from all starts to all ends their points lie furthest apart, so that no two meet."""
+
+    def least(fraction):
+        points = starts[:, np.newaxis] * (1 - fraction) + ends * fraction
+        return np.diff(np.sort(points, axis=None)).min(initial=np.inf)
+
+    return max(np.linspace(0.2, 0.8, 61), key=least)
+
+
 @_in_style
 def networks(teacher, student, mapping=None, widened=1, names=("teacher", "student"), values=False):
     """Two networks side by side: units as circles, weights as lines, inputs below.
@@ -430,6 +440,7 @@ def networks(teacher, student, mapping=None, widened=1, names=("teacher", "stude
         sizes = [np.shape(kernels[0])[0]] + [np.shape(w)[1] for w in kernels]
         spots = [[((i - (n - 1) / 2), level * 1.5) for i in range(n)] for level, n in enumerate(sizes)]
         for level, kernel in enumerate(kernels):
+            along = _clear_fraction(*(np.array(spots[at])[:, 0] for at in (level, level + 1)))
             for i, j in np.ndindex(np.shape(kernel)):
                 weight = float(kernel[i][j])
                 if weight == 0:
@@ -439,8 +450,7 @@ def networks(teacher, student, mapping=None, widened=1, names=("teacher", "stude
                 thick = 0.5 + 3 * abs(weight) / top
                 axes.plot([x0, x1], [y0, y1], color="#888888", lw=thick, ls=dash, zorder=1)
                 if values:
-                    # At a third of the way, so that crossing lines do not put two numbers in one place.
-                    at = (x0 + (x1 - x0) * 0.34, y0 + (y1 - y0) * 0.34)
+                    at = (x0 + (x1 - x0) * along, y0 + (y1 - y0) * along)
                     box = {"fc": "white", "ec": "none", "pad": 0.6}
                     axes.text(*at, f"{weight:.2g}", ha="center", va="center", fontsize=8.5, bbox=box, zorder=2)
         for level, row in enumerate(spots):

@@ -30,11 +30,37 @@ def written(tex, display=False):
         ("y'_l", "<msubsup><mi>y</mi><mi>l</mi><mi>′</mi></msubsup>"),
         ("1,2", "<mn>1</mn><mo>,</mo><mn>2</mn>"),
         ("0.5", "<mn>0.5</mn>"),
+        (r"\frac12,", "<mfrac><mn>1</mn><mn>2</mn></mfrac><mo>,</mo>"),
+        (r"\tilde s_{pq}", "<msub><mover><mi>s</mi><mo>~</mo></mover><mrow><mi>p</mi><mi>q</mi></mrow></msub>"),
+        (r"\{0\}^n", "<mo>{</mo><mn>0</mn><msup><mo>}</mo><mi>n</mi></msup>"),
         (r"\text{for all }x", "<mtext>for all\u00a0</mtext><mi>x</mi>"),
     ],
 )
 def test_primes_and_commas_stand_where_tex_puts_them(tex, wanted):
     assert written(tex) == wanted
+
+
+def test_braces_are_no_higher_than_the_line():
+    assert mathematics.mathml(nodes.math("", r"\{0\}"), False).count('<mo stretchy="false">') == 2
+
+
+@pytest.mark.parametrize(
+    ("before", "behind", "held"), [("So ", ", and", "x,"), ("So (", "); and", "(x);"), ("(", " or y", "(x")]
+)
+def test_a_mark_stays_with_its_formula(before, behind, held):
+    paragraph = nodes.paragraph("", "", nodes.Text(before), nodes.math("x", "x"), nodes.Text(behind))
+    document = nodes.Element("", paragraph)
+    mathematics.keep_marks(None, document, "")
+    (span,) = document.findall(nodes.inline)
+    assert span["classes"] == ["held"]
+    assert paragraph.astext() == f"{before}x{behind}"
+    assert span.astext() == held
+
+
+def test_a_formula_among_words_is_left_alone():
+    paragraph = nodes.paragraph("", "", nodes.Text("So "), nodes.math("x", "x"), nodes.Text(" is"))
+    mathematics.keep_marks(None, nodes.Element("", paragraph), "")
+    assert not list(paragraph.findall(nodes.inline))
 
 
 def test_aligned_lines_are_a_table():
@@ -62,6 +88,8 @@ def test_formulas_are_mathml_and_their_letters_are_in_the_font(html):
     file = html / "_static" / mathematics.FONT
     font = TTFont(file)
     assert {"x", "θ", "∑", "′"} <= letters
+    assert any("<msqrt>" in formula for formula in found)
+    assert font["MATH"].table.MathVariants.VertGlyphConstruction[font.getBestCmap()[ord("√")]].VariantCount > 0
     assert [one for one in letters | slanted if ord(one) not in font.getBestCmap() and one not in " \u2061"] == []
     assert "MATH" in font
     assert "Open Font License" in str(font["name"].getDebugName(13))

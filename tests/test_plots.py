@@ -233,6 +233,15 @@ def test_a_map_of_differences_says_each_in_words_and_colors_only_those_that_are_
     assert list(again) == [red, mesh.to_rgba([1.0])[0][1], blue, 1]
 
 
+def test_no_weight_of_a_network_hides_another():
+    w1, w2 = np.array([[1.0, -1, -1], [2, 1, 1]]), np.array([[3.0], [2], [2]])
+    for axes in plots.networks([w1[:, :2], w2[:2]], [w1, w2], mapping=[0, 1, 1], values=True).axes:
+        written = {f"{weight:.2g}" for weight in (*w1.flat, *w2.flat)}
+        places = np.array([text.get_position() for text in axes.texts if text.get_text() in written])
+        distances = np.linalg.norm(places[:, np.newaxis] - places, axis=-1)[~np.eye(len(places), dtype=bool)]
+        assert distances.min() > 0.3
+
+
 def test_networks_name_their_weights_if_asked():
     named = {text.get_text() for axes in plots.networks([W1, W2], [V1, V2], values=True).axes for text in axes.texts}
     assert {f"{weight:.2g}" for kernel in (W1, W2, V1, V2) for weight in kernel.flat if weight} <= named
