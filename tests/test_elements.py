@@ -537,6 +537,245 @@ def test_touch(show):
     assert state(page, "state.way") == "random"
 
 
+@pytest.fixture
+def phone(show):
+    """A function that shows a panel on a screen of 360 x 740 pixels that is touched."""
+
+    def visit(panel):
+        page = show(panel, width=360, has_touch=True)
+        page.set_viewport_size({"width": 360, "height": 740})
+        return page
+
+    return visit
+
+
+def hidden_from(page, control):
+    """Scroll a control to three heights of the screen; the news that do not stand beside it, or that cover it."""
+    return control.evaluate(
+        """(control) => [0.45, 0.6, 0.85].flatMap((part) => {
+            const middle = () => { const box = control.getBoundingClientRect(); return box.top + box.height / 2; };
+            window.scrollBy(0, middle() - part * window.innerHeight);
+            const box = control.getBoundingClientRect();
+            const front = document.elementFromPoint(box.left + box.width / 2, middle());
+            const missing = [...document.querySelectorAll('.n2n-gap, .n2n-verdict, .n2n-says')].filter((news) => {
+                const { left, top, bottom } = news.getBoundingClientRect();
+                return top < 0 || bottom > window.innerHeight || !news.contains(document.elementFromPoint(left + 2, top + 8));
+            }).map((news) => news.className);
+            return control.contains(front) ? missing : [...missing, 'the control'];
+        })"""
+    )
+
+
+def test_on_a_phone_news_stand_beside_every_control(phone):
+    page = phone(explore.widen())
+    for control in page.locator(".n2n-live :is(input, button)").all():
+        assert hidden_from(page, control) == [], control.evaluate("(control) => control.outerHTML")
+    page.set_viewport_size({"width": 740, "height": 360})
+    position = "getComputedStyle(document.querySelector('.n2n-news')).position"
+    assert page.evaluate(position) != "sticky", "a low screen has no room for what stays"
+
+
+def test_on_a_phone_plot_and_main_controls_share_a_screen(phone):
+    page = phone(explore.widen())
+    boxes = [labeled(page, name).bounding_box() for name in ("Hidden units", "Noise")]
+    boxes += [page.locator(f"input[value={way}]").bounding_box() for way in explore.Widen.WAYS]
+    tops = [page.locator(".n2n-plot").bounding_box()["y"], page.locator(".n2n-verdict").bounding_box()["y"]]
+    assert max(box["y"] + box["height"] for box in boxes) - min(tops) < 740 - 56, "below the bar of the book's pages"
+    assert page.locator(".n2n-choice").bounding_box()["y"] - boxes[0]["y"] < 60, "New units get, below Hidden units"
+
+
+def test_keyboard_focus_is_not_covered_by_the_news(phone):
+    page = phone(explore.widen())
+    labeled(page, "Its share").focus()
+    seen = set()
+    for _ in range(7):
+        page.keyboard.press("Shift+Tab")
+        # Where the focus rests, the point in its middle is the control's own.
+        name, own = page.evaluate(
+            """() => {
+                const at = document.activeElement, { left, top, width, height } = at.getBoundingClientRect();
+                return [at.labels?.[0]?.textContent ?? at.textContent,
+                    at.contains(document.elementFromPoint(left + width / 2, top + height / 2))];
+            }"""
+        )
+        seen.add(name)
+        assert own or name == "", name
+    assert {"Look at unit", "Start over", "New mapping", "Noise", "Equal shares", "Hidden units"} <= seen
+
+
+def slide_finger(page, start, end, steps=12):
+    """Touch, move in steps, and let go, as the browser gets it from a screen."""
+    session = page.context.new_cdp_session(page)
+
+    def send(kind, *points):
+        touches = [{"x": x, "y": y} for x, y in points]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})
+
+    send("touchStart", start)
+    for step in range(1, steps + 1):
+        send("touchMove", [a + (b - a) * step / steps for a, b in zip(start, end, strict=True)])
+    send("touchEnd")
+    page.wait_for_timeout(100)
+
+
+def center_of(page, locator):
+    locator.evaluate("(e) => e.scrollIntoView({ block: 'center' })")
+    box = locator.bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def test_share_by_dragging_its_bar_with_a_finger(phone):
+    page = phone(explore.widen())
+    x, y = center_of(page, page.locator(".n2n-there .n2n-track").nth(7))
+    before = page.evaluate("scrollY")
+    slide_finger(page, (x, y), (x, y - 80))
+    assert state(page, "student.shares")[7] == pytest.approx(0.98)
+    slide_finger(page, (x, y), (x + 10, y + 80))
+    assert state(page, "student.shares")[7] == pytest.approx(0.02)
+    slide_finger(page, (x, y - 20), (x, y + 21 - 42 * 0.7), steps=3)
+    assert state(page, "student.shares")[7] == pytest.approx(0.7, abs=0.01), "the share is where the finger was lifted"
+    assert page.evaluate("scrollY") == before, "the page stays"
+    np.testing.assert_allclose(sums(page), 1, rtol=1e-15)
+
+
+def test_finger_beside_the_bars_scrolls_the_page(phone):
+    page = phone(explore.widen())
+    x, y = center_of(page, page.locator(".n2n-there .n2n-track").nth(7))
+    before = page.evaluate("scrollY"), state(page, "state.parts")
+    slide_finger(page, (x, y + 60), (x, y + 240))
+    assert page.evaluate("scrollY") < before[0]
+    assert state(page, "state.parts") == before[1]
+
+
+def test_bar_can_be_grabbed_beside_it_where_no_other_is_nearer(phone):
+    page = phone(explore.widen(mapping=[0, 1, 2, 3, *[1] * 12]))
+    x, y = center_of(page, page.locator(".n2n-there .n2n-track").nth(1))
+    slot = float(page.locator(".n2n-lit[width]").first.get_attribute("width"))
+    assert slot < 24
+    slide_finger(page, (x - 11, y), (x - 11, y - 60))  # in the column of unit a, which has no copy
+    assert state(page, "student.shares")[1] == pytest.approx(0.98)
+    slide_finger(page, (x + 3 * slot - 11, y), (x + 3 * slot - 11, y - 60))
+    assert state(page, "student.shares")[4] == pytest.approx(0.98), "between two, the nearer"
+
+
+def test_curves_keep_off_the_legend_and_the_legend_has_their_colors(show):
+    page = show(explore.widen(way="undivided", width=16), width=360)
+    legend, frame = page.evaluate(
+        """() => {
+            const plot = document.querySelector('.n2n-plot'), texts = [...plot.querySelectorAll('text')];
+            const clip = plot.querySelector('clipPath rect');
+            return [Math.max(...texts.map((text) => text.getBBox().y + text.getBBox().height)), Number(clip.getAttribute('y'))];
+        }"""
+    )
+    assert legend <= frame, "curves are clipped to the axes"
+    for way in explore.Widen.WAYS:
+        page.locator(f"input[value={way}]").click()
+        strokes = page.locator(".n2n-plot path.n2n-new").evaluate_all(
+            "(paths) => paths.map((path) => getComputedStyle(path).stroke)"
+        )
+        assert len(strokes) == 2
+        assert strokes[0] == strokes[1], way
+
+
+@pytest.mark.parametrize("width", [320, 360, 1280])
+def test_legend_stays_within_the_plot(show, width):
+    page = show(explore.widen(way="randompad", width=16), width=width)
+    ends = page.locator(".n2n-plot > :is(text, path)").evaluate_all(
+        "(all) => all.map((e) => e.getBoundingClientRect().right)"
+    )
+    box = page.locator(".n2n-plot").bounding_box()
+    assert max(ends) <= box["x"] + box["width"]
+    boxes = page.locator(".n2n-plot > :is(text, path)").evaluate_all(
+        "(all) => all.map((e) => [e.getBBox().x, e.getBBox().x + e.getBBox().width])"
+    )
+    assert all(end < start for (_, end), (start, _) in itertools.pairwise(sorted(boxes)))
+
+
+def test_random_padding_is_seen_and_named(widen):
+    widen.locator("input[value=randompad]").click()
+    assert state(widen, "gap") > 0.2, "a tenth of the curve's range"
+    assert widen.locator(".n2n-there .n2n-name").all_text_contents()[4:] == ["new 1", "new 2", "new 3", "new 4"]
+    assert "what new 4 adds" in widen.locator(".n2n-plot").inner_html()
+    assert "What the output gets of new 4" in widen.locator(".n2n-equation").inner_text()
+    assert says(widen).startswith("Unit 8 (new 4) has random weights and copies nothing.")
+    assert "?" not in widen.locator(".n2n-live").inner_text()
+    share = labeled(widen, "Its share")
+    assert share.locator("xpath=../output").inner_text() == "–"
+    assert share.get_attribute("aria-valuetext") == "none"
+    assert (
+        widen.locator(".n2n-there .n2n-track").evaluate_all(
+            "(tracks) => tracks.map((track) => getComputedStyle(track).visibility)"
+        )
+        == ["visible"] * 4 + ["hidden"] * 4
+    )
+    labeled(widen, "Look at unit").fill("2")
+    assert share.locator("xpath=../output").inner_text() == "1.00", "the teacher's units keep their whole weights"
+
+
+def test_start_over_says_so(widen):
+    widen.get_by_role("button", name="New mapping").click()
+    widen.locator("input[value=undivided]").click()
+    widen.get_by_role("button", name="Start over").click()
+    assert says(widen).startswith("Back at the start. Unit 2 (b) is copied to unit 8;")
+
+
+@pytest.mark.parametrize("width", [320, 360, 500, 640, 1280])
+def test_nothing_moves_when_the_verdict_changes(show, width):
+    page = show(explore.widen(), width=width)
+
+    def places():
+        settle(page)
+        return page.evaluate(
+            "[...document.querySelectorAll('.n2n-live, .n2n-live :is(input, button, svg)')].map((e) => e.offsetTop ?? "
+            "e.getBoundingClientRect().top + scrollY).concat(document.querySelector('.n2n-live').offsetHeight)"
+        )
+
+    before = places()
+    longest = (
+        "New mapping. Unit 3 (c) is copied to units 6 and 7; 0.36 becomes 0.12, 0.12 and 0.12. Noise has changed the "
+    )
+    longest += "copies' weights. The function has changed."
+    for moves in ({"noise": 0.3}, {"way": "undivided"}, {"width": 4}, {"width": 16}, {"way": "randompad"}):
+        page.evaluate("(moves) => document.querySelector('net2net-widen').set(moves)", moves)
+        assert places() == before, moves
+    page.evaluate("(text) => { document.querySelector('.n2n-says').textContent = text; }", longest)
+    assert places() == before
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("units", [4, 8, 12, 16, 24])
+def test_units_take_the_whole_width_and_keep_apart(show, width, units):
+    page = show(explore.widen(mapping=[0, 1, 2, 3, *[1, 2] * 6][:units] if units < 24 else None), width=width)
+    if units == 24:
+        six = {**explore.curve_teacher(), "w1": [[1.0] * 6], "b1": [0.5] * 6, "w2": [[0.5]] * 6}
+        page = show(
+            explore.Widen(teacher=six, width=24, mapping=[*range(6), *range(6), *range(6), *range(6)], unit=23),
+            width=width,
+        )
+    net = page.locator(".n2n-net").bounding_box()
+    cells = page.locator(".n2n-there .n2n-cell.n2n-out").evaluate_all(
+        "(all) => all.map((e) => e.getBBox().x + e.getBBox().width / 2)"
+    )
+    slot = float(page.locator(".n2n-lit[width]").first.get_attribute("width"))
+    assert len(cells) == units
+    assert cells[-1] + slot / 2 == pytest.approx(net["width"], abs=4)
+    assert net["height"] == 321
+    # Circles with their strokes, and names: no two that stand at one height overlap.
+    overlaps = page.evaluate(
+        """() => ['circle.n2n-unit', 'text.n2n-name'].flatMap((what) => {
+            const boxes = [...document.querySelectorAll(`.n2n-there ${what}`)].map((e) => {
+                const { x, y, width, height } = e.getBBox(), more = parseFloat(getComputedStyle(e).strokeWidth) / 2;
+                return width && { name: e.textContent, y, left: x - (width && what[0] === 'c' ? more : 0), right: x + width + (what[0] === 'c' ? more : 0) };
+            }).filter(Boolean);
+            return boxes.flatMap((a, i) => boxes.slice(0, i).filter((b) => Math.abs(a.y - b.y) < 8 && a.left < b.right && b.left < a.right)
+                .map((b) => [what, a.name, b.name]));
+        })"""
+    )
+    assert overlaps == []
+    names = page.locator(".n2n-there .n2n-name").all_text_contents()
+    assert len(set(names)) == units, "copies are told apart"
+
+
 def test_largest_teacher_and_the_smallest(show):
     import keras
 
@@ -732,6 +971,14 @@ def test_python_moves_the_notebooks_deepening(in_notebook):
 
 
 # ------------------------------------------------------------------ in the book
+
+
+@pytest.mark.parametrize("name", ["index", "02_mathematics", "03_net2widernet"])
+def test_on_the_books_pages_news_stand_below_the_bar(browser, html, name):
+    with Visit(browser, f"{html.resolve().as_uri()}/", f"book/{name}", width=360, has_touch=True) as visit:
+        visit.page.set_viewport_size({"width": 360, "height": 740})
+        for label in ("Hidden units", "Noise", "Look at unit", "Its share"):
+            assert hidden_from(visit.page, labeled(visit.page, label)) == [], label
 
 
 @pytest.mark.parametrize("name", toc.documents())

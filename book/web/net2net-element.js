@@ -112,10 +112,10 @@ globalThis.Net2NetElement ??= class extends HTMLElement {
       }
       const still = Net2NetElement.make("div", { class: "n2n-still" }, ...this.childNodes);
       this.live = Net2NetElement.make("div", { class: "n2n-live", role: "group", "aria-label": this.constructor.title });
-      this.build(this.live);
-      this.append(still, this.live);
       this.says = Net2NetElement.make("p", { class: "n2n-says", role: "status", "aria-live": "polite" });
-      this.live.append(this.says);
+      this.build(this.live);
+      if (!this.says.parentNode) this.live.append(this.says);
+      this.append(still, this.live);
       this.set(given, { quiet: true });
       this.begun = structuredClone(this.state);
     }

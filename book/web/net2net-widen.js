@@ -13,6 +13,9 @@
   // Where things stand from above, in pixels: the output, its edges, and so on down to the input.
   const ROWS = { y: 16, out: 78, share: 107, unit: 172, into: 195, bias: 219, x: 305, height: 321 };
   const CELL = 24, BAR = 42, HIGH = 216, ROOM = 0.5;
+  const TOP = 26;  // of the axes; the legend stands above
+  const FINGER = 24;  // the least width, in pixels, that a finger can be asked to hit
+  const KEPT = "✓ zero up to rounding: the same function";
 
   class Widen extends Net2NetElement {
     static title = "Widen a network by hand";
@@ -50,7 +53,13 @@
         // Drawn for all places and cut, so that a unit keeps its weights while the width moves.
         const whole = [...mapping, ...Array(4 * n - width).fill(0)];
         const [u1, c1, u2] = Net2Net.wider2netFc(w1, b1, w2, 4 * n, { init: way, mapping: whole, rng: seed });
-        return { w1: u1.map((row) => row.slice(0, width)), b1: c1.slice(0, width), w2: u2.slice(0, width), shares: [] };
+        // To the scale of Glorot's initializer, for the reason that `Widen.weights` gives in Python.
+        const scale = Math.sqrt(2 / (1 + n)) / Net2Net.PAD_STDDEV;
+        const padded = (value, j) => (j < n ? value : value * scale);
+        return {
+          w1: u1.map((row) => row.slice(0, width).map(padded)), b1: c1.slice(0, width),
+          w2: u2.slice(0, width).map((row, j) => row.map((value) => padded(value, j))), shares: [],
+        };
       }
       let shares = mapping.map(() => 1);
       if (way === "equal") shares = Net2Net.copyShares(mapping);
@@ -110,7 +119,7 @@
       let text = "seed" in news ? "New mapping. " : "";
       const letter = String.fromCharCode(97 + (k % 26));
       if (width === this.n) text += "No copies yet: the student is the teacher.";
-      else if (this.isNew(unit)) text += `Unit ${unit + 1} is new, with random weights: it copies nothing.`;
+      else if (this.isNew(unit)) text += `Unit ${unit + 1} (${this.name(unit)}) has random weights and copies nothing.`;
       else if (way === "randompad") text += `Unit ${letter} keeps its weight ${was}.`;
       else if (group.length === 1) text += `Unit ${k + 1} (${letter}) has no copy and keeps its weight ${was}.`;
       else {
@@ -120,6 +129,12 @@
       }
       if (noise && way !== "randompad" && width > this.n) text += " Noise has changed the copies' weights.";
       return `${text} ${this.kept ? "The function stands still." : "The function has changed."}`;
+    }
+
+    /* The first mapping is news after another one, but what counts is that it is the first. */
+    restart() {
+      super.restart();
+      this.announce(`Back at the start. ${this.describe({})}`);
     }
 
     // -------------------------------------------------------------- building
@@ -140,7 +155,7 @@
       this.equation = make("div", { class: "n2n-equation" });
       const reading = make("div", { class: "n2n-reading" },
         make("div", { class: "n2n-label" }, "max |f", make("sub", {}, "new"), " − f", make("sub", {}, "old"), "|"),
-        this.gap_, this.verdict, this.equation);
+        this.gap_, make("div", { class: "n2n-longest", "data-longest": KEPT }, this.verdict));
 
       this.plot = make("svg", { class: "n2n-plot", role: "img", height: HIGH });
       this.net = make("svg", { class: "n2n-net", role: "img", height: ROWS.height });
@@ -150,31 +165,31 @@
       this.net.addEventListener("pointerup", () => { this.held = undefined; });
       this.net.addEventListener("pointercancel", () => { this.held = undefined; });
       this.net.addEventListener("pointerleave", () => this.look(undefined));
+      // A touch that moves a bar must not scroll the page: the browser would take it over and cancel the pointer.
+      this.net.addEventListener("touchmove", (event) => {
+        if (this.held !== undefined && event.cancelable) event.preventDefault();
+      }, { passive: false });
 
       live.append(
-        make("div", { class: "n2n-controls" }, this.width_.box, make("div", { class: "n2n-buttons" }, draw, again)),
-        make("div", { class: "n2n-views" }, this.plot, reading),
+        this.width_.box, this.ways.box,
+        make("div", { class: "n2n-controls" }, this.noise_.box, make("div", { class: "n2n-buttons" }, draw, again)),
+        make("div", { class: "n2n-views" }, make("div", { class: "n2n-news" }, reading, this.says), this.plot, this.equation),
         this.net,
-        make("div", { class: "n2n-controls n2n-even" }, this.unit_.box, this.share_.box, this.noise_.box),
-        this.ways.box,
+        make("div", { class: "n2n-controls n2n-pair" }, this.unit_.box, this.share_.box),
       );
     }
 
     buildPlot() {
       const clip = `${this.id_}-clip`;
-      this.frame = make("rect", { x: 0, y: 0, height: HIGH, width: 0 });
+      this.frame = make("rect", { x: 0, y: TOP - 2, height: HIGH - TOP, width: 0 });
       this.axes = [0, 1].map(() => make("line", { class: "n2n-axis" }));
       this.curves = ["old", "part", "new"].map((name) => make("path", { class: `n2n-${name}`, fill: "none" }));
-      const key = (className, x, words) => [
-        make("path", { class: className, fill: "none", d: `M${x} 14h26` }),
-        make("text", { x: x + 32, y: 18 }, words),
-      ];
-      this.partName = make("text", { x: 228, y: 18 });
-      this.partKey = make("path", { class: "n2n-part", fill: "none", d: "M196 14h26" });
+      this.legend = ["old", "new", "part"].map((name) => [
+        make("path", { class: `n2n-${name}`, fill: "none" }), make("text", { y: 18 }, { old: "teacher", new: "student" }[name] ?? ""),
+      ]);
       this.plot.append(
         make("defs", {}, make("clipPath", { id: clip }, this.frame)),
-        ...this.axes, make("g", { "clip-path": `url(#${clip})` }, ...this.curves),
-        ...key("n2n-old", 8, "teacher"), ...key("n2n-new", 102, "student"), this.partKey, this.partName,
+        ...this.axes, make("g", { "clip-path": `url(#${clip})` }, ...this.curves), ...this.legend.flat(),
       );
     }
 
@@ -213,7 +228,7 @@
 
     column(event) {
       const box = this.net.getBoundingClientRect();
-      const j = Math.floor((event.clientX - box.left - this.left) / this.slot);
+      const j = Math.floor((event.clientX - box.left - this.left) / this.columnWidth);
       return j >= 0 && j < this.state.width ? j : undefined;
     }
 
@@ -225,14 +240,21 @@
       } else if (event.pointerType === "mouse") this.look(this.column(event));
     }
 
+    /* The unit whose bar is meant: of those that can be moved, the nearest within a finger's reach. */
+    bar(event) {
+      const box = this.net.getBoundingClientRect(), x = event.clientX - box.left - this.left, y = event.clientY - box.top;
+      if (y < ROWS.share - 4 || y > ROWS.share + BAR + 4) return undefined;
+      const far = (j) => Math.abs(x - (j + 0.5) * this.columnWidth), reach = Math.max(this.columnWidth, FINGER) / 2;
+      return range(this.state.width).filter((j) => this.mayShare(j) && far(j) <= reach).sort((i, j) => far(i) - far(j))[0];
+    }
+
     pressed(event) {
-      const j = this.column(event), y = event.clientY - this.net.getBoundingClientRect().top;
+      const bar = this.bar(event), j = bar ?? this.column(event);
       if (j === undefined) return;
       this.set({ unit: j }, { byHand: true });
-      if (y >= ROWS.share - 4 && y <= ROWS.share + BAR + 4 && this.mayShare(j)) {
-        this.held = j;
-        this.net.setPointerCapture(event.pointerId);
-      }
+      if (bar === undefined) return;
+      this.held = bar;
+      this.net.setPointerCapture(event.pointerId);
     }
 
     look(j) {
@@ -264,18 +286,18 @@
 
     color(j) { return this.isNew(j) ? "var(--n2n-none)" : `var(--n2n-u${this.state.mapping[j] % 7})`; }
 
-    name(j) { return this.isNew(j) ? "?" : this.labels[j]; }
+    name(j) { return this.isNew(j) ? `new ${j - this.n + 1}` : names(this.state.mapping)[j]; }
 
     renderControls() {
       const { width, way, noise, unit } = this.state, n = this.n;
-      this.labels = names(this.state.mapping);
       this.slide(this.width_, { min: n, max: 4 * n }, width, width === n ? `${n}` : `${n} → ${width}`, `${width}, from ${n}`);
       this.slide(this.noise_, {}, noise, noise ? `± ${Math.round(100 * noise)} %` : "none");
       this.noise_.input.disabled = way === "randompad";
       this.slide(this.unit_, { min: 1, max: width }, unit + 1, `${unit + 1}: ${this.name(unit)}`,
-        `${unit + 1}, ${this.isNew(unit) ? "a random unit" : this.spoken(unit)}`);
+        `${unit + 1}, ${this.isNew(unit) ? this.name(unit) : this.spoken(unit)}`);
       const may = this.mayShare(unit), share = this.student.shares[unit] ?? 1;
-      this.slide(this.share_, {}, may ? Math.round(100 * share) / 100 : 0.98, number(share));
+      const words = this.isNew(unit) ? ["–", "none"] : [number(share)];
+      this.slide(this.share_, {}, may ? Math.round(100 * share) / 100 : 0.98, ...words);
       this.share_.input.disabled = !may;
       for (const [value, input] of Object.entries(this.ways.inputs)) input.checked = value === way;
     }
@@ -284,16 +306,24 @@
       const wide = Math.max(this.plot.clientWidth, 200), high = HIGH;
       const low = Math.min(...this.old), top = Math.max(...this.old), room = ROOM * (top - low || 1);
       const px = (i) => (i / 200) * (wide - 12) + 6;
-      const py = (y) => 26 + ((top + room - y) / (top - low + 2 * room)) * (high - 32);
+      const py = (y) => TOP + ((top + room - y) / (top - low + 2 * room)) * (high - TOP - 6);
       const path = (ys) => Net2NetElement.path(ys, px, py);
       put(this.frame, { width: wide });
       put(this.axes[0], { x1: 6, x2: wide - 6, y1: py(0), y2: py(0) });
-      put(this.axes[1], { x1: px(100), x2: px(100), y1: 26, y2: high - 6 });
+      put(this.axes[1], { x1: px(100), x2: px(100), y1: TOP, y2: high - 6 });
       put(this.curves[0], { d: path(this.old) });
       put(this.curves[1], { d: path(this.adds(this.student, this.seen)), style: `stroke: ${this.color(this.seen)}` });
       put(this.curves[2], { d: path(this.new), class: this.kept ? "n2n-new" : "n2n-new n2n-off" });
-      put(this.partKey, { style: `stroke: ${this.color(this.seen)}` });
-      say(this.partName, wide < 340 ? `${this.name(this.seen)} adds` : `what ${this.name(this.seen)} adds`);
+      const narrow = wide < 340, length = narrow ? 16 : 26;
+      this.legend.forEach(([key, text], i) => {
+        const x = (narrow ? [5, 88, 169] : [8, 102, 196])[i];
+        put(key, { d: `M${x} 14h${length}` });
+        put(text, { x: x + length + 6 });
+      });
+      put(this.legend[1][0], { class: this.curves[2].getAttribute("class") });
+      put(this.legend[2][0], { style: `stroke: ${this.color(this.seen)}` });
+      const name = this.name(this.seen);
+      say(this.legend[2][1], wide < 280 ? name : narrow ? `${name} adds` : `what ${name} adds`);
       put(this.plot, {
         viewBox: `0 0 ${wide} ${high}`,
         "aria-label": `Output over the input from −1 to 1. ${this.kept
@@ -304,37 +334,38 @@
     renderReading() {
       const { mapping, way, noise, teacher } = this.state, j = this.seen, k = mapping[j];
       say(this.gap_, this.gap === 0 ? "0" : number(this.gap, 3));
-      say(this.verdict, this.kept ? "✓ zero up to rounding: the same function" : "✗ another function");
+      say(this.verdict, this.kept ? KEPT : "✗ another function");
       put(this.verdict, { class: this.kept ? "n2n-verdict" : "n2n-verdict n2n-off" });
       const out = this.student.w2.map((row) => row[0]);
       const group = range(mapping.length).filter((i) => mapping[i] === k && !this.isNew(i));
-      const letter = String.fromCharCode(97 + (k % 26));
+      const letter = this.isNew(j) ? this.name(j) : String.fromCharCode(97 + (k % 26));
       const line = (words, formula) => make("div", {}, make("span", { class: "n2n-who" }, words), make("span", {}, formula));
       const terms = group.map((i) => number(out[i]));
       const shown = terms.length > 4 ? [...terms.slice(0, 3), "…", terms.at(-1)] : terms;
       const sum = number(group.reduce((total, i) => total + out[i], 0)), was = number(teacher.w2[k][0]);
       const plus = shown.join(" + ").replaceAll("+ −", "− ");
       const lines = this.isNew(j)
-        ? [line("teacher", "nothing"), line("student", `${number(out[j])} · ?`), line("", "")]
+        ? [line("teacher", "nothing"), line("student", `${number(out[j])} · ${letter}`), line("", "")]
         : [
           line("teacher", `${was} · ${letter}`),
           line("student", group.length > 1 ? `(${plus}) · ${letter}` : `${was} · ${letter}`),
-          line("", group.length < 2 ? "" : noise && way !== "randompad" ? `but its copies no longer equal ${letter}`
+          line("", group.length < 2 ? "" : noise && way !== "randompad" ? `but its copies differ from ${letter}`
             : `= ${sum} · ${letter}${sum === was ? "" : `, not ${was}`}`),
         ];
-      this.equation.replaceChildren(make("div", { class: "n2n-label" }, `What the output gets of ${this.isNew(j) ? "?" : letter}`), ...lines);
+      this.equation.replaceChildren(make("div", { class: "n2n-label" }, `What the output gets of ${letter}`), ...lines);
     }
 
     renderNet() {
-      const { width, mapping, teacher, way } = this.state, n = this.n, places = 4 * n;
+      const { width, mapping, teacher } = this.state, n = this.n;
       const wide = Math.max(this.net.clientWidth, 200);
-      const gutter = wide < 480 ? 33 : 54, slot = this.slot = (wide - gutter - 2) / places;
+      const gutter = wide < 480 ? 33 : 54, slot = this.columnWidth = (wide - gutter - 2) / width;
       this.left = gutter;
       const biggest = (rows) => Math.max(...rows.flat().map(Math.abs)) || 1;
       const most = { into: biggest([teacher.w1, teacher.b1].flat()), out: biggest(teacher.w2) };
-      const middle = gutter + (slot * width) / 2, radius = Math.min(15, 0.46 * slot);
-      // A crowded column has room for a letter or a circle, a still narrower one for the circle alone.
-      const numbers = slot >= 33, letters = slot >= 9.5, crowded = letters && slot < 16;
+      const middle = gutter + (slot * width) / 2, radius = Math.max(Math.min(15, slot / 2 - 2.5), 1);
+      // A narrow column has room for the name alone, on two levels in turn; a still narrower one for the circle alone.
+      const numbers = slot >= 30, named = slot >= 8, circled = slot >= 24 || !named, turns = slot < 20;
+      const cellWide = Math.min(slot - 1, 64);
       const k = this.isNew(this.seen) ? -1 : mapping[this.seen];
 
       put(this.net, { viewBox: `0 0 ${wide} ${ROWS.height}`, "aria-label": this.picture() });
@@ -344,7 +375,7 @@
       this.ends.forEach(([box, text]) => { put(box, { x: middle - 15 }); put(text, { x: middle }); });
 
       const cell = ([rect, text], x, y, value, top) => {
-        put(rect, { x: x + 0.5, y, width: slot - 1, style:
+        put(rect, { x: x + (slot - cellWide) / 2, y, width: cellWide, style:
           `fill: var(--n2n-${value < 0 ? "neg" : "pos"}); fill-opacity: ${(0.08 + 0.62 * Math.min(Math.abs(value) / top, 1)).toFixed(3)}` });
         say(text, numbers ? number(value) : value < 0 && slot >= 7 ? "−" : "");
         put(text, { x: x + slot / 2, y: y + CELL / 2 });
@@ -354,7 +385,6 @@
         put(column.all, { class: there ? "n2n-there" : "n2n-free" });
         put(column.up, { visibility: there ? "visible" : "hidden" });
         put(column.down, { visibility: there ? "visible" : "hidden" });
-        put(column.circle, { cx: center, r: !there ? Math.min(3, radius) : crowded ? 0 : radius });
         if (!there) {
           put(column.lit, { visibility: "hidden" });
           return;
@@ -372,14 +402,23 @@
         cell(column.out, x, ROWS.out, out, most.out);
         cell(column.into, x, ROWS.into, into, most.into);
         cell(column.bias, x, ROWS.bias, bias, most.into);
-        const share = this.isNew(j) ? 0 : this.student.shares[j] ?? 1, bar = Math.min(14, 0.6 * slot);
-        put(column.track, { x: center - bar / 2, width: bar });
+        const share = this.isNew(j) ? 0 : this.student.shares[j] ?? 1, bar = Math.min(FINGER, 0.6 * slot);
+        const drag = this.mayShare(j) ? " n2n-drag" : "";
+        put(column.track, { x: center - bar / 2, width: bar, class: `n2n-track${drag}`, visibility: this.isNew(j) ? "hidden" : "inherit" });
         put(column.bar, { x: center - bar / 2, width: bar, y: ROWS.share + BAR * (1 - share), height: BAR * share,
-          style: `fill: ${color}`, class: this.mayShare(j) ? "n2n-bar n2n-drag" : "n2n-bar" });
+          style: `fill: ${color}`, class: `n2n-bar${drag}` });
+        say(column.part, this.isNew(j) ? "–" : "");
+        put(column.part, { x: center, y: ROWS.share + BAR / 2 });
         put(column.circle, { style: `stroke: ${color}`, class:
           `n2n-unit${j >= n ? " n2n-copy" : ""}${j === this.seen ? " n2n-seen" : ""}` });
-        say(column.name, !letters ? "" : slot >= 24 ? this.name(j) : this.name(j)[0]);
-        put(column.name, { x: center, style: crowded ? "font-size: 11px" : "" });
+        const short = this.isNew(j) && slot < 41, name = short ? `${j - n + 1}` : this.name(j);
+        put(column.circle, { cx: center, r: !circled ? 0 : this.isNew(j) && !short ? 18 : radius });
+        say(column.name, named ? name : "");
+        put(column.name, {
+          x: center, y: ROWS.unit + (turns && named ? (j % 2 ? 8 : -8) : 0),
+          class: `n2n-name${circled ? "" : j === this.seen ? " n2n-alone n2n-seen" : " n2n-alone"}`,
+          style: name.length > 5 ? "font-size: 9px" : name.length > 3 ? "font-size: 10px" : slot < 34 ? "font-size: 12px" : "",
+        });
       });
     }
 
