@@ -349,8 +349,8 @@ class Widen(Explorable):
             # Drawn for all places and cut, so that a unit keeps its weights while the width moves.
             whole = self.mapping + [0] * (4 * n - q)
             u1, c1, u2 = w.wider2net_fc(w1, b1, w2, 4 * n, "randompad", mapping=whole, rng=self.seed)
-            # The standard deviation of Keras' initializer (Glorot) for the teacher's layers, of 1 + n inputs and outputs
-            # each: as small as PAD_STDDEV, so few new units would hardly be seen.
+            # The standard deviation of Keras' initializer (Glorot) for the teacher's layers, each of which has 1 + n
+            # inputs and outputs: with PAD_STDDEV, so few new units would hardly be seen.
             scale = math.sqrt(2 / (1 + n)) / w.PAD_STDDEV
             u1[:, n:] *= scale
             u2[n:] *= scale

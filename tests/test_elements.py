@@ -559,7 +559,8 @@ def hidden_from(page, control):
             const front = document.elementFromPoint(box.left + box.width / 2, middle());
             const missing = [...document.querySelectorAll('.n2n-gap, .n2n-verdict, .n2n-says')].filter((news) => {
                 const { left, top, bottom } = news.getBoundingClientRect();
-                return top < 0 || bottom > window.innerHeight || !news.contains(document.elementFromPoint(left + 2, top + 8));
+                const seen = news.contains(document.elementFromPoint(left + 2, top + 8));
+                return top < 0 || bottom > window.innerHeight || !seen;
             }).map((news) => news.className);
             return control.contains(front) ? missing : [...missing, 'the control'];
         })"""
@@ -664,7 +665,8 @@ def test_curves_keep_off_the_legend_and_the_legend_has_their_colors(show):
         """() => {
             const plot = document.querySelector('.n2n-plot'), texts = [...plot.querySelectorAll('text')];
             const clip = plot.querySelector('clipPath rect');
-            return [Math.max(...texts.map((text) => text.getBBox().y + text.getBBox().height)), Number(clip.getAttribute('y'))];
+            const bottoms = texts.map((text) => text.getBBox().y + text.getBBox().height);
+            return [Math.max(...bottoms), Number(clip.getAttribute('y'))];
         }"""
     )
     assert legend <= frame, "curves are clipped to the axes"
@@ -764,11 +766,13 @@ def test_units_take_the_whole_width_and_keep_apart(show, width, units):
     overlaps = page.evaluate(
         """() => ['circle.n2n-unit', 'text.n2n-name'].flatMap((what) => {
             const boxes = [...document.querySelectorAll(`.n2n-there ${what}`)].map((e) => {
-                const { x, y, width, height } = e.getBBox(), more = parseFloat(getComputedStyle(e).strokeWidth) / 2;
-                return width && { name: e.textContent, y, left: x - (width && what[0] === 'c' ? more : 0), right: x + width + (what[0] === 'c' ? more : 0) };
+                const { x, y, width, height } = e.getBBox();
+                const more = what[0] === 'c' ? parseFloat(getComputedStyle(e).strokeWidth) / 2 : 0;
+                return width && { name: e.textContent, y, left: x - more, right: x + width + more };
             }).filter(Boolean);
-            return boxes.flatMap((a, i) => boxes.slice(0, i).filter((b) => Math.abs(a.y - b.y) < 8 && a.left < b.right && b.left < a.right)
-                .map((b) => [what, a.name, b.name]));
+            const meet = (a, b) => Math.abs(a.y - b.y) < 8 && a.left < b.right && b.left < a.right;
+            const met = (a, i) => boxes.slice(0, i).filter((b) => meet(a, b)).map((b) => [what, a.name, b.name]);
+            return boxes.flatMap(met);
         })"""
     )
     assert overlaps == []
