@@ -64,8 +64,7 @@ def html():
 
 
 def find_chromium():
-    # The shell comes first: it is Chromium without a window of its own, which costs more than most pages do.
-    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
     return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
 
 
