@@ -37,10 +37,10 @@ def handlers(pages):
     return sorted({hashed(html.unescape(code)) for page in pages for code in HANDLER.findall(page)})
 
 
-def policy(page, handlers):
-    """Return the policy of a page that holds this text, in a book whose pages have these handlers."""
+def policy(page, known):
+    """Return the policy of a page that holds this text, in a book whose pages have these `handlers`."""
     scripts = sorted({hashed(code) for code in INLINE.findall(page)})
-    sources = [POLICY["script-src"], *scripts, *(["'unsafe-hashes'", *handlers] if handlers else [])]
+    sources = [POLICY["script-src"], *scripts, *(["'unsafe-hashes'", *known] if known else [])]
     return "; ".join(f"{kind} {where}" for kind, where in (POLICY | {"script-src": " ".join(sources)}).items())
 
 

@@ -5,10 +5,7 @@ command. The pages are served compressed, as GitHub Pages does. Let nothing else
 of a processor four times as slow as this one. The exit code is 1 if a page falls short of what is aimed at.
 """
 
-import contextlib
-import functools
 import gzip
-import http.server
 import io
 import json
 import os
@@ -16,7 +13,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 from pathlib import Path
 
 from tqdm import tqdm
@@ -26,12 +22,13 @@ sys.path[:0] = [str(ROOT / "tests")]
 
 import toc  # noqa: E402
 from conftest import find_chromium  # noqa: E402
+from test_pages import Quiet, serve  # noqa: E402
 
 AIMS = {"performance": 95, "accessibility": 100, "best-practices": 100, "seo": 100}
 QUIET = "--headless=new --no-sandbox --disable-gpu --disable-background-networking --disable-component-update"
 
 
-class Compressed(http.server.SimpleHTTPRequestHandler):
+class Compressed(Quiet):
     """Serves texts compressed."""
 
     def send_head(self):
@@ -45,19 +42,6 @@ class Compressed(http.server.SimpleHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         return io.BytesIO(body)
-
-    def log_message(self, *_):
-        pass
-
-
-@contextlib.contextmanager
-def served(folder):
-    """Serve a folder from this machine; gives the address that its files begin with."""
-    handler = functools.partial(Compressed, directory=str(folder))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
 
 
 def ask(lighthouse, address):
@@ -83,7 +67,7 @@ def main(pages):
         return 2
     short = 0
     print(f"{'page':36}{'performance':>12}{'accessibility':>14}{'best practices':>15}{'SEO':>5}{'KiB':>6}")
-    with served(ROOT / "_build" / "html") as base:
+    with serve(ROOT / "_build" / "html", Compressed) as base:
         for page in tqdm(pages or toc.documents(), unit="page"):
             scores, weight, failed = ask(lighthouse, f"{base}{page}.html")
             short += any(scores[name] < aim for name, aim in AIMS.items())

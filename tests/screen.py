@@ -1,6 +1,7 @@
 """The last screen of a test run: where the time went, and what is wrong and where, a line for each test that failed."""
 
 import collections
+import functools
 import os
 import re
 
@@ -19,14 +20,20 @@ def last(reports):
     return screen | ({"what is wrong, and where": wrong} if wrong else {})
 
 
+@functools.cache
+def on_pages():
+    """Return the names of the tests of the built pages, as the Makefile has them."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    return re.search(r"^ON_PAGES := (.*)$", makefile, re.MULTILINE)[1].split()
+
+
 def part_of(nodeid):
     """Return the command of the Makefile that runs a test by itself: test-core, test-chapters or test-pages."""
     file = nodeid.partition("::")[0]
     name = file.removeprefix("tests/test_").removesuffix(".py")
     if file.startswith("book/") or name == "notebooks":
         return "test-chapters"
-    on_pages = re.search(r"^ON_PAGES := (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)[1]
-    return "test-pages" if name in on_pages.split() else "test-core"
+    return "test-pages" if name in on_pages() else "test-core"
 
 
 def fault_of(report):

@@ -161,10 +161,11 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def serve(folder):
+def serve(folder, handler=Quiet):
     """Serve a folder from this machine; gives the address that its files begin with."""
-    handler = functools.partial(Quiet, directory=str(folder.resolve()))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(handler, directory=str(folder.resolve()))
+    )
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/"
     server.shutdown()
@@ -231,11 +232,13 @@ def faults_of(visit):
     # Pictures far below wait until they come near.
     page.evaluate("Promise.allSettled([...document.images].map(i => { i.loading = 'eager'; return i.decode(); }))")
     unseen = page.evaluate("[...document.images].filter(i => !i.naturalWidth).map(i => i.src)")
+    untold = page.evaluate("[...document.images].filter(i => !i.alt.trim()).map(i => i.src)")
     sideways = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     return [
         *(f"another host is asked: {url}" for url in visit.foreign),
         *(f"an error: {error}" for error in visit.errors),
         *(f"a picture is not shown: {source}" for source in unseen),
+        *(f"a picture has no words: {source}" for source in untold),
         *([f"the page is {sideways} pixels too wide"] if sideways > 0 else []),
         *(f"sticks out of the window: {part}" for part in page.evaluate(TOO_WIDE)),
     ]
@@ -258,6 +261,7 @@ def test_page_in_a_browser(browser, site, name, width):
         ('<script src="gone.js"></script>', "an error: 404"),
         ("<script>undefined.here</script>", "an error: Cannot read properties of undefined"),
         ('<img src="data:image/png;base64,AAAA" alt="A picture">', "a picture is not shown: data:image/png"),
+        ('<img src="data:image/png;base64,AAAA" alt=" ">', "a picture has no words: data:image/png"),
         ('<p style="width: 400px">wide</p>', "the page is 4"),
         ('<p style="margin-left: -9px; width: 370px">wide</p>', "sticks out of the window: P"),
     ],
