@@ -8,6 +8,7 @@ PORT ?= 8000
 VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
+JCACHE := JUPYTERCACHE=_build/.jupyter_cache $(VENV)/bin/jcache
 BUILT := _build/.built
 COLAB := .venv-colab
 IPYWIDGETS ?= 7.7.1
@@ -90,8 +91,9 @@ _build/.code: $(CODE) | $(READY)
 $(BUILT): $(PAGES) $(READY) _build/.code
 	@echo "Executing the chapters, one on each core. The first time all of them (minutes); later only those that changed."
 	@mkdir -p _build/.jupyter_cache
-	@JUPYTERCACHE=_build/.jupyter_cache $(VENV)/bin/jcache notebook add $(wildcard book/*.ipynb) > /dev/null
-	@JUPYTERCACHE=_build/.jupyter_cache $(VENV)/bin/jcache project execute --executor local-parallel --timeout 600
+	@$(JCACHE) notebook clear --force > /dev/null
+	@$(JCACHE) notebook add $(wildcard book/*.ipynb) > /dev/null
+	@$(JCACHE) project execute --executor local-parallel --timeout 600
 	@echo "Building the book."
 	@rm -rf _build/html
 	@$(VENV)/bin/jupyter-book build . --all -W -n --keep-going

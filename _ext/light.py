@@ -15,15 +15,24 @@ from docutils import nodes
 from fontTools import subset
 from fontTools.ttLib import TTFont
 from PIL import Image
+from sphinx.errors import ExtensionError
 
-FIRST = "documentation_options.js"  # scripts in the page's text read it at once; it is half a kilobyte
+# Scripts in a page's text read it at once, so a page would wait for this half kilobyte: it goes into the text too.
+FIRST = re.compile(r'<script [^>]*src="[^"]*documentation_options\.js[^"]*"></script>')
 LEFT_OUT = re.compile(r'\s*<script [^>]*/fontawesome\.js[^>]*></script>|\s*<link rel="preload" as="script"[^>]*/>')
-WAITING = re.compile(rf"<script(?![^>]*\bdefer\b)(?=[^>]*\bsrc=)(?![^>]*{re.escape(FIRST)})")
+WAITING = re.compile(r"<script(?![^>]*\bdefer\b)(?=[^>]*\bsrc=)")
 STYLESHEET = re.compile(r'<link (?=[^>]*rel="stylesheet")[^>]*href="([^":?]+\.css)[^"]*"[^>]*/>')
 IMPORT = re.compile(r"""@import\s+(?:url\()?["']?([^"'):]+\.css)[^;]*;""")
 PICTURE = re.compile(r'<img(?=[^>]* src="([^":]+)")[^>]*>')
 ICON_FONT = re.compile(r'url\(([^)]*?)\.woff2\) format\("woff2"\),url\([^)]*\) format\("truetype"\)')
 STRING = r"""(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')"""
+# The theme asks each block of code whether it can be scrolled, and so has all of a page laid out, seen or not.
+SCROLLS = {
+    "{e.tabIndex=e.scrollWidth": "{if(e.checkVisibility?.({contentVisibilityAuto:true})!==false)"
+    "e.tabIndex=e.scrollWidth",
+    'addEventListener("resize",t),new MutationObserver': 'addEventListener("resize",t),'
+    'document.addEventListener("contentvisibilityautostatechange",t,true),new MutationObserver',
+}
 TOKEN = re.compile(rf"{STRING}|url\((?:{STRING}|[^)]*)\)|[{{}};]")
 KEPT_WHOLE = ("@font-face", "@keyframes", "@page", "@property", "@import", "@charset")
 
@@ -44,13 +53,15 @@ def lighten(app, error):
     if app.builder.format != "html" or error:
         return
     folder, used = Path(app.outdir), set()
+    static = folder / "_static"
+    options = f"<script>{(static / 'documentation_options.js').read_text(encoding='utf-8')}</script>"
     for path in folder.rglob("*.html"):
         before = path.read_text(encoding="utf-8")
-        after = WAITING.sub("<script defer", LEFT_OUT.sub("", before))
+        after = WAITING.sub("<script defer", FIRST.sub(options, LEFT_OUT.sub("", before)))
         used.update(re.findall(r"[\w-]+", after))
         if after != before:
             path.write_text(after, encoding="utf-8")
-    static = folder / "_static"
+    let_wait(static / "scripts" / "pydata-sphinx-theme.js")
     for path in [*static.glob("*.js"), *(static / "scripts").glob("*.js")]:
         if path.name != "fontawesome.js":
             used.update(re.findall(r"[\w-]+", path.read_text(encoding="utf-8")))
@@ -65,6 +76,16 @@ def lighten(app, error):
     for path in {*folder.rglob("*.html")} - {*static.rglob("*.html")}:  # the theme leaves a template there
         text = path.read_text(encoding="utf-8")
         path.write_text(give_sizes(together(text, path, static), path), encoding="utf-8")
+
+
+def let_wait(script):
+    """Have the theme's script ask only those blocks whether they can be scrolled that are near what is seen."""
+    text = script.read_text(encoding="utf-8")
+    for old, new in SCROLLS.items():
+        if new not in text and text.count(old) != 1:
+            raise ExtensionError(f"{script.name}: expected {old!r} once; the theme has changed, so must _ext/light.py")
+        text = text.replace(old, new)
+    script.write_text(text, encoding="utf-8")
 
 
 def together(text, page, static):

@@ -59,6 +59,11 @@ class Paired(NamedTuple):
 
     __format__ = _in_words
 
+    @property
+    def place(self):
+        """Where the interval lies: "ahead" of 0, "behind" it, or "level" with it, where it holds 0."""
+        return "ahead" if self.low > 0 else "behind" if self.high < 0 else "level"
+
 
 class Line(NamedTuple):
     """What something costs at size 0, what each unit of size adds, and by which factor no value is off at most."""

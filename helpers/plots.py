@@ -1211,7 +1211,7 @@ def difference_map(panels, xlabel, ylabel):
     figure, grid = _figure((0.5 + 0.44 * len(rows)) * len(panels) + 0.3, nrows=len(panels), sharex=True, squeeze=False)
     shades = mpl.colors.SymLogNorm(0.1, vmin=-3e4, vmax=3e4)  # so pale that black can be read on them
     for axes, (title, cells) in zip(grid.flat, panels.items(), strict=True):
-        sure = [one.median if one.low * one.high > 0 else 0 for one in cells.values()]
+        sure = [0 if one.place == "level" else one.median for one in cells.values()]
         axes.pcolormesh(np.reshape(sure, shape), cmap="PuOr", norm=shades, edgecolors="#bbbbbb", lw=1)
         for number, one in enumerate(cells.values()):
             y, x = divmod(number, len(columns))

@@ -29,37 +29,20 @@ else:
     settings.load_profile("ci" if os.environ.get("CI") else "book")
 
 
-def _sources():
-    for pattern in (
-        "_config.yml",
-        "_toc.yml",
-        "CHANGELOG.md",
-        "CITATION.cff",
-        "_ext/*.py",
-        "requirements.lock",
-        "helpers/*.py",
-        "results/*",
-        "book/**/*",
-    ):
-        yield from ROOT.glob(pattern)
-
-
 @pytest.fixture(scope="session")
 def html():
     """The folder of the built pages; built now, strictly, unless `make` has done so since the last change."""
     made = ROOT / "_build"
     made.mkdir(exist_ok=True)
-    stamp = made / ".built"
     with open(made / ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # of several test processes, one builds
-        newest = max(path.stat().st_mtime for path in _sources())
-        if not stamp.exists() or stamp.stat().st_mtime < newest:
+        if not toc.is_built(ROOT):
             shutil.rmtree(made / "html", ignore_errors=True)
             shutil.rmtree(made / ".jupyter_cache", ignore_errors=True)
             run = toc.build(ROOT)
             if run.returncode:
                 pytest.fail(f"the book does not build:\n{run.stdout[-3000:]}\n{run.stderr[-3000:]}", pytrace=False)
-            stamp.touch()
+            (made / ".built").touch()
     return made / "html"
 
 

@@ -122,6 +122,13 @@ def test_paired_turns_its_sign_with_its_order():
     assert forth.p == back.p
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "place"), [(0.1, 2, "ahead"), (-2, -0.1, "behind"), (-1, 1, "level"), (0, 1, "level")]
+)
+def test_paired_lies_where_its_interval_lies(low, high, place):
+    assert measures.Paired((low + high) / 2, low, high, 0.01, 10).place == place
+
+
 def test_paired_of_equal_arms_has_no_p_value():
     result = measures.paired([1.0, 2.0], [1.0, 2.0])
     assert result.median == 0

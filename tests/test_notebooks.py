@@ -1,5 +1,6 @@
 """The chapters as committed: lean, well formed, ready for Colab; and a check that nbval really compares."""
 
+import os
 import re
 import shutil
 import statistics
@@ -13,6 +14,8 @@ import nbformat
 import pytest
 import toc
 import trust
+from jupyter_cache import get_cache
+from jupyter_cache.base import CacheBundleIn
 from nbclient import NotebookClient
 
 ROOT = address.ROOT
@@ -380,24 +383,46 @@ def test_a_name_that_does_not_fit_is_refused(name, fault, capsys):
 
 
 @pytest.mark.parametrize(("stored", "passes"), [("same function: True\n", True), ("same function: False\n", False)])
-def test_nbval_compares_marked_cells(tmp_path, stored, passes):
-    output = nbformat.v4.new_output("stream", name="stdout", text=stored)
-    cell = nbformat.v4.new_code_cell(f"{lean.CHECKED}\nprint('same function:', True)", outputs=[output])
-    notebook = nbformat.v4.new_notebook(cells=[cell], metadata=lean.NOTEBOOK_METADATA)
-    nbformat.write(lean.lean(notebook), tmp_path / "canary.ipynb")
-    shutil.copy(ROOT / "book" / "conftest.py", tmp_path)
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "--nbval-lax",
-        "--nbval-current-env",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-    ]
-    run = subprocess.run([*command, "canary.ipynb"], cwd=tmp_path, capture_output=True, text=True)
+@pytest.mark.parametrize("built", [False, True])
+def test_nbval_compares_marked_cells(tmp_path, built, stored, passes):
+    """With what a kernel prints; in a book that is built, with what was printed then."""
+    code = f"{lean.CHECKED}\nprint('same function:', {'a kernel was asked' if built else True!r})"
+    notebook = one_cell(code, stored)
+    (tmp_path / "book").mkdir()
+    nbformat.write(lean.lean(notebook), tmp_path / "book" / "canary.ipynb")
+    shutil.copy(ROOT / "book" / "conftest.py", tmp_path / "book")
+    if built:
+        executed = CacheBundleIn(one_cell(code, "same function: True\n"), "canary.ipynb")
+        get_cache(tmp_path / "_build" / ".jupyter_cache").cache_notebook_bundle(executed)
+        (tmp_path / "_build" / ".built").touch()
+    command = [sys.executable, *"-m pytest --nbval-lax --nbval-current-env -q -p no:cacheprovider book".split()]
+    paths = {"PYTHONPATH": str(ROOT / "tests")}
+    run = subprocess.run(command, cwd=tmp_path, env=os.environ | paths, capture_output=True, text=True)
     assert (run.returncode == 0) == passes, run.stdout
+
+
+def one_cell(code, text):
+    output = nbformat.v4.new_output("stream", name="stdout", text=text)
+    cell = nbformat.v4.new_code_cell(code, outputs=[output], execution_count=1)
+    return nbformat.v4.new_notebook(cells=[cell], metadata=lean.NOTEBOOK_METADATA)
+
+
+def test_a_book_is_built_until_what_it_is_made_from_changes(tmp_path):
+    chapter, stamp = tmp_path / "book" / "chapter.ipynb", tmp_path / "_build" / ".built"
+    for file in (chapter, stamp):
+        file.parent.mkdir()
+        file.touch()
+    assert toc.is_built(tmp_path)
+    later = stamp.stat().st_mtime + 1
+    for aside in ("__pycache__/conftest.pyc", ".ipynb_checkpoints/chapter.ipynb"):
+        (chapter.parent / aside).parent.mkdir()
+        (chapter.parent / aside).touch()
+        os.utime(chapter.parent / aside, (later, later))
+    assert toc.is_built(tmp_path)
+    os.utime(chapter, (later, later))
+    assert not toc.is_built(tmp_path)
+    stamp.unlink()
+    assert not toc.is_built(tmp_path)
 
 
 def wrong_numbers(text, chapters):

@@ -193,6 +193,11 @@ class Visit:
         self.page.goto(f"{base}{name}.html", wait_until="load")
         self.page.wait_for_load_state("networkidle")
 
+    def show_all(self):
+        """Have all of the page laid out, as it is when a reader has seen all of it; a phone skips what is far below."""
+        self.page.add_style_tag(content="* { content-visibility: visible !important; }")
+        self.page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
     def _judge(self, route):
         if route.request.url.startswith((self.base, "data:", "blob:")):
             route.continue_()
@@ -229,6 +234,7 @@ TOO_WIDE = """() => {
 def faults_of(visit):
     """Return what is wrong with a page in the browser, in words."""
     page = visit.page
+    visit.show_all()
     # Pictures far below wait until they come near.
     page.evaluate("Promise.allSettled([...document.images].map(i => { i.loading = 'eager'; return i.decode(); }))")
     unseen = page.evaluate("[...document.images].filter(i => !i.naturalWidth).map(i => i.src)")
@@ -244,12 +250,25 @@ def faults_of(visit):
     ]
 
 
+def barriers(page, part=None):
+    """Return what axe-core has against a page, or a part of it.
+
+    Without preloading: from file:// it may not fetch the style sheets a second time, and would be an error.
+    """
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page, context=part, options={"preload": False}).response["violations"]
+    return [f"{fault['id']}: {node['html'][:120]}" for fault in found for node in fault["nodes"]]
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
 @pytest.mark.parametrize("name", PAGES)
 def test_page_in_a_browser(browser, site, name, width):
     with Visit(browser, site, name, width) as visit:
         assert faults_of(visit) == []
+        if width == WIDTHS["wide"]:
+            assert barriers(visit.page) == []
 
 
 @pytest.mark.browser
@@ -263,6 +282,7 @@ def test_page_in_a_browser(browser, site, name, width):
         ('<img src="data:image/png;base64,AAAA" alt="A picture">', "a picture is not shown: data:image/png"),
         ('<img src="data:image/png;base64,AAAA" alt=" ">', "a picture has no words: data:image/png"),
         ('<p style="width: 400px">wide</p>', "the page is 4"),
+        ('<p style="content-visibility: auto"><b style="display: block; width: 400px">wide</b></p>', "the page is 4"),
         ('<p style="margin-left: -9px; width: 370px">wide</p>', "sticks out of the window: P"),
     ],
 )
@@ -280,6 +300,17 @@ def test_page_opens_from_a_file(browser, html, name):
     with Visit(browser, html.resolve().as_uri() + "/", name) as visit:
         assert visit.foreign == []
         assert visit.errors == []
+
+
+@pytest.mark.browser
+def test_on_a_phone_code_that_scrolls_is_reached_by_keyboard_when_it_comes_near(browser, site):
+    with Visit(browser, site, "book/02_mathematics", WIDTHS["phone"]) as visit:
+        code = visit.page.locator(".cell_input pre").nth(15)
+        assert code.get_attribute("tabindex") is None, "what is far below is not asked"
+        code.scroll_into_view_if_needed()
+        visit.page.wait_for_function("() => document.querySelectorAll('.cell_input pre')[15].hasAttribute('tabindex')")
+        stops = visit.page.locator("pre[tabindex]")
+        assert stops.evaluate_all("all => all.every(e => (e.scrollWidth > e.clientWidth) === (e.tabIndex === 0))")
 
 
 @pytest.mark.browser

@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 import test_elements
 from address import ROOT
-from test_elements import drag, labeled, violations
+from test_elements import drag, labeled
+from test_pages import barriers
 
 from helpers import Net2NetError, experiments, plots, race
 
@@ -445,7 +446,7 @@ def test_axe_finds_nothing_with_many_arms_and_bands(show):
     panel = race.race(study({"teacher": KNOWN["teacher"]} | dict.fromkeys(names, KNOWN["net2wider"])), at=0.6)
     page = show(panel, theme="dark", width=360)
     arm(page, "net2wider_3").click()
-    assert violations(page, TAG) == []
+    assert barriers(page, TAG) == []
     letters = page.evaluate(
         """[...document.querySelectorAll('.n2n-plot .n2n-name[visibility=visible]')]
             .map((letter) => Number(letter.getAttribute('y')))"""
@@ -539,7 +540,7 @@ def test_study_without_rows_has_no_live_control(show):
     page = show(race.race(study(KNOWN).iloc[:0]))
     assert said(page) == "No results are recorded for this study."
     assert page.locator(f"{TAG} :is(input, button):not(:disabled)").count() == 0
-    assert violations(page, TAG) == []
+    assert barriers(page, TAG) == []
 
 
 @pytest.mark.browser

@@ -7,6 +7,7 @@ import sys
 import nbformat
 import yaml
 from address import ROOT
+from jupyter_cache import get_cache
 
 
 def documents(root=ROOT):
@@ -25,6 +26,27 @@ def title(name, root=ROOT):
     path = root / f"{name}.ipynb"
     text = nbformat.read(path, 4).cells[1].source if path.exists() else path.with_suffix(".md").read_text("utf-8")
     return re.search(r"^# ([^:\n]*)", text, re.MULTILINE)[1]
+
+
+def is_built(root):
+    """Return whether the book in `root` was built since the last change of what it is made from."""
+    places = "*.yml CHANGELOG.md CITATION.cff requirements.lock _ext/*.py helpers/*.py results/*.* book/**/*".split()
+    files = [path for place in places for path in root.glob(place)]
+    # Python and Jupyter put folders of their own beside what they read.
+    hidden = re.compile(r"__pycache__|\.")
+    made = [path for path in files if path.is_file() and not any(map(hidden.match, path.relative_to(root).parts))]
+    stamp = root / "_build" / ".built"
+    return stamp.exists() and max(path.stat().st_mtime for path in made) <= stamp.stat().st_mtime
+
+
+def executed(path):
+    """Return a notebook with what it printed when the book was built; None if it was not, or has changed since."""
+    root = path.parent.parent
+    try:
+        cache = get_cache(root / "_build" / ".jupyter_cache") if is_built(root) else None
+        return cache and cache.merge_match_into_notebook(nbformat.read(path, 4))[1]
+    except KeyError:
+        return None
 
 
 def build(root):

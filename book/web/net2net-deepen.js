@@ -222,7 +222,7 @@
     key(name) { return make("svg", { class: "n2n-key", viewBox: "0 0 26 10" }, make("path", { class: name, d: "M3 5h20" })); }
 
     renderPlot({ svg, frame, axes, curves }, xs, lines, [low, top], kept, words) {
-      const wide = Math.max(svg.clientWidth, 100), room = 0.1 * (top - low || 1), last = xs.length - 1;
+      const wide = Math.max(this.widthOf(svg), 100), room = 0.1 * (top - low || 1), last = xs.length - 1;
       const x = (i) => 6 + (i / last) * (wide - 12);
       const y = (value) => 6 + ((top + room - value) / (top - low + 2 * room)) * (HIGH - 12);
       put(svg, { viewBox: `0 0 ${wide} ${HIGH}`, "aria-label": words });
@@ -236,7 +236,7 @@
 
     /* From below: the input, the hidden layer, the new ones, the output. */
     renderNet() {
-      const { teacher, layers, activation } = this.state, n = teacher.b1.length, wide = Math.max(this.net.clientWidth, 100);
+      const { teacher, layers, activation } = this.state, n = teacher.b1.length, wide = Math.max(this.widthOf(this.net), 100);
       const rows = 3 + layers, step = (NET - 34) / (rows - 1);
       const y = (row) => NET - 17 - row * step, x = (k) => wide / 2 + (k - (n - 1) / 2) * Math.min(38, (wide - 26) / n);
       const radius = Math.min(12, (wide - 26) / n / 2.4), middle = wide / 2, parts = [];

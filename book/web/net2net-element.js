@@ -99,33 +99,51 @@ globalThis.Net2NetElement ??= class extends HTMLElement {
   constructor() {
     super();
     this.state = { ...this.constructor.defaults };
+    this.measured = new Map();
+    this.watch = new ResizeObserver((resized) => {
+      for (const { target } of resized) this.measured.set(target, target.clientWidth);
+      if (this.live) this.render();
+      else this.begin();
+    });
     this.id_ = `n2n-${Net2NetElement.made++}`;
   }
 
   connectedCallback() {
-    if (!this.live) {
+    if (!this.begun) {
       const given = {};
       for (const name of Object.keys(this.state)) {
         if (!this.hasAttribute(name)) continue;
         const text = this.getAttribute(name);
         try { given[name] = JSON.parse(text); } catch { given[name] = text; }
       }
-      const still = Net2NetElement.make("div", { class: "n2n-still" }, ...this.childNodes);
-      this.live = Net2NetElement.make("div", { class: "n2n-live", role: "group", "aria-label": this.constructor.title });
-      this.says = Net2NetElement.make("p", { class: "n2n-says", role: "status", "aria-live": "polite" });
-      this.build(this.live);
-      if (!this.says.parentNode) this.live.append(this.says);
-      this.append(still, this.live);
       this.set(given, { quiet: true });
       this.begun = structuredClone(this.state);
     }
-    this.watch ??= new ResizeObserver(() => this.render());
-    this.watch.observe(this.live);
+    this.watch.observe(this);
+  }
+
+  /* Put the live picture before the still one, once the element is laid out: a browser skips what is far below. */
+  begin() {
+    const still = Net2NetElement.make("div", { class: "n2n-still" }, ...this.childNodes);
+    this.live = Net2NetElement.make("div", { class: "n2n-live", role: "group", "aria-label": this.constructor.title });
+    this.says = Net2NetElement.make("p", { class: "n2n-says", role: "status", "aria-live": "polite" });
+    this.build(this.live);
+    if (!this.says.parentNode) this.live.append(this.says);
+    this.append(still, this.live);
+    this.set({}, { quiet: true });
   }
 
   disconnectedCallback() {
     this.watch.disconnect();
     clearTimeout(this.saying);
+    if (this.live) this.says.textContent = this.describe({});
+  }
+
+  /* How wide a part of the element is, 0 until that is known. Asking the part would have the page laid out each time. */
+  widthOf(part) {
+    if (!this.measured.has(part)) this.measured.set(part, 0);
+    this.watch.observe(part);
+    return this.measured.get(part);
   }
 
   /* Change the state. What was moved by hand is told to the outside: an event with all that changed. */

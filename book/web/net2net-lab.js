@@ -479,13 +479,11 @@
     }
 
     disconnectedCallback() {
-      super.disconnectedCallback();
       document.removeEventListener("visibilitychange", this.seen);
       cancelAnimationFrame(this.frame);
       this.frame = undefined;
       if (this.playing) this.pause("Paused, because the lab left the page.");
-      clearTimeout(this.saying);
-      this.says.textContent = this.describe();
+      super.disconnectedCallback();
     }
 
     // -------------------------------------------------------------- the digit
@@ -747,7 +745,7 @@
     }
 
     renderPlot() {
-      const wide = this.plot.clientWidth || 700, { left, right, top, bottom } = EDGE, shown = this.shown();
+      const wide = this.widthOf(this.plot) || 700, { left, right, top, bottom } = EDGE, shown = this.shown();
       const at = this.state.axis === "seconds" ? 1 : 0;
       const most = Math.max(...shown.flatMap(({ points }) => points.map((point) => point[at])), at ? 0.05 : 100);
       const unit = 10 ** Math.floor(Math.log10(most / 2.5)), step = unit * [1, 2, 5, 10].find((m) => most / (unit * m) <= 5);
@@ -820,7 +818,7 @@
       put(this.digit_.input, { "aria-valuetext": number ? `${number}, a ${label}` : "drawn by you" });
       const answer = this.looked ? this.seenAs() : undefined;
       say(this.insideName, run ? `Inside ${run.letter}: it takes ${label === undefined ? "your drawing" : `this ${label}`} for a ${answer}` : "Inside a network, once there is one");
-      const wide = this.inside.clientWidth || 480, gutter = 58, high = 262, outTop = 166;
+      const wide = this.widthOf(this.inside) || 480, gutter = 58, high = 262, outTop = 166;
       const layers = this.looked?.hidden ?? [], each = (outTop - 8) / Math.max(layers.length, 1);
       this.strips.forEach(({ name, base, bars, letters }, l) => {
         const values = layers[l], on = values !== undefined, floor = l * each + each - 15;

@@ -157,7 +157,6 @@
     disconnectedCallback() {
       this.pause();
       super.disconnectedCallback();
-      this.says.textContent = this.describe();
     }
 
     // -------------------------------------------------------------- building
@@ -249,7 +248,7 @@
     scale(value) { return this.accuracy ? -Math.log(1.001 - value) : Math.log(Math.max(value, LEAST)); }
 
     renderPlot() {
-      const wide = this.plot.clientWidth || 700, { left, right, top, bottom } = EDGE, { without } = this.state, { most, time } = this;
+      const wide = this.widthOf(this.plot) || 700, { left, right, top, bottom } = EDGE, { without } = this.state, { most, time } = this;
       const px = (x) => left + Math.sqrt(x / most) * (wide - left - right);
       const drawn = this.curves.map((curve) => ({ ...curve, points: without.includes(curve.run.arm) ? [] : this.points(curve.run) }));
       const values = drawn.flatMap(({ points }) => points.flatMap(({ low, high }) => [this.scale(low), this.scale(high)]));

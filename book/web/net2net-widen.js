@@ -303,7 +303,7 @@
     }
 
     renderPlot() {
-      const wide = Math.max(this.plot.clientWidth, 200), high = HIGH;
+      const wide = Math.max(this.widthOf(this.plot), 200), high = HIGH;
       const low = Math.min(...this.old), top = Math.max(...this.old), room = ROOM * (top - low || 1);
       const px = (i) => (i / 200) * (wide - 12) + 6;
       const py = (y) => TOP + ((top + room - y) / (top - low + 2 * room)) * (high - TOP - 6);
@@ -357,7 +357,7 @@
 
     renderNet() {
       const { width, mapping, teacher } = this.state, n = this.n;
-      const wide = Math.max(this.net.clientWidth, 200);
+      const wide = Math.max(this.widthOf(this.net), 200);
       const gutter = wide < 480 ? 33 : 54, slot = this.columnWidth = (wide - gutter - 2) / width;
       this.left = gutter;
       const biggest = (rows) => Math.max(...rows.flat().map(Math.abs)) || 1;
