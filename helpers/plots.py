@@ -694,7 +694,7 @@ def widened_function(x, teacher, student, mapping, teacher_w2, w2, most):
         color = CYCLE[unit % 7] if unit >= 0 else "#999999"
         edge = {"ec": color, "lw": 1.6, "ls": "-" if place < n else (0, (2, 1))}
         below.bar(place, weight, width=0.72, fc="white" if place >= n else color, **edge)
-        name = chr(ord("a") + int(unit) % 26) if unit >= 0 else "?"
+        name = chr(ord("a") + int(unit) % 26) if unit >= 0 else f"new\n{place - n + 1}"
         below.text(
             place,
             0,

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from inspect import cleandoc
 from typing import NamedTuple
 
 import numpy as np
@@ -87,7 +88,8 @@ class Study:
             "scratch": {name: arm.scratch for name, arm in self.arms.items() if arm.scratch},
             **({"given": given} if given else {}),
             **({"budgets": budgets} if budgets else {}),
-            **({"inspect": self.inspect.__doc__} if self.inspect else {}),
+            # Not as it is indented, which Python 3.13 takes away and others keep.
+            **({"inspect": cleandoc(self.inspect.__doc__)} if self.inspect else {}),
             **({"task": self.task.__doc__.split("\n")[0]} if self.task is not tasks.mnist else {}),
             **({"goal": self.goal} if self.goal != "val_accuracy" else {}),
             **self.numbers(),

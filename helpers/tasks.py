@@ -107,7 +107,8 @@ def text():
     -------
     (x_train, y_train), (x_test, y_test), source
         Codes of 64 characters (n, 64), int32 below `CHARACTERS`, and of those that follow each of them. The last
-        tenth of the text is for testing; examples do not overlap, and those to train on are in an order drawn once.
+        tenth of the text is for testing, without what stands word for word in the rest; examples do not overlap, and
+        those to train on are in an order drawn once.
     """
     from pydoc_data.topics import topics
 
@@ -117,8 +118,10 @@ def text():
     x, y = (codes[start : start + count * LENGTH].reshape(count, LENGTH) for start in (0, 1))
     held = count // 10
     order = np.random.default_rng(0).permutation(count - held)
-    source = _source("Python's reference, carried by Python", codes, count - held, held)
-    return (x[order], y[order]), (x[-held:], y[-held:]), source
+    seen = {row.tobytes() for row in x[:-held]}
+    apart = [row for row in range(count - held, count) if x[row].tobytes() not in seen]
+    source = _source("Python's reference, carried by Python", codes, count - held, len(apart))
+    return (x[order], y[order]), (x[apart], y[apart]), source
 
 
 def _one_of_ten(labels):

@@ -314,6 +314,25 @@ def test_on_a_phone_code_that_scrolls_is_reached_by_keyboard_when_it_comes_near(
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize(
+    "place",
+    ["02_mathematics#thm-noise", "02_mathematics#read-on", "glossary#term-noise", "api/net2net#helpers.Net2NetError"],
+)
+def test_a_link_into_a_page_arrives_on_a_phone(browser, site, place):
+    name, _, anchor = place.partition("#")
+    with Visit(browser, site, "search", WIDTHS["phone"]) as visit:
+        visit.page.goto(f"{site}book/{name}.html#{anchor}", wait_until="networkidle")
+        visit.page.wait_for_timeout(500)
+        top, left = visit.page.evaluate(
+            """(id) => [document.getElementById(id).getBoundingClientRect().top,
+            document.documentElement.scrollHeight - innerHeight - scrollY]""",
+            anchor,
+        )
+        assert 0 <= top < 100 or left == 0, "below the bar, or as far up as the page goes"
+        assert top < 800
+
+
+@pytest.mark.browser
 def test_dark_mode_is_readable(browser, site):
     """Text and ground differ enough in either mode; one page stands for all, since all share one style."""
     for scheme in ("light", "dark"):

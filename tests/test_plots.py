@@ -294,7 +294,7 @@ def test_flatten_rows_name_every_row_of_the_kernels():
 
 def test_widened_function_names_each_units_origin_and_leaves_room():
     below = OF_03["widened_function"]().axes[1]
-    assert [text.get_text() for text in below.texts] == ["a", "b", "a", "?"]
+    assert [text.get_text() for text in below.texts] == ["a", "b", "a", "new\n2"]
     assert below.get_xlim()[1] > 23
 
 
