@@ -113,7 +113,7 @@ zip: $(BUILT)
 # ---------------------------------------------------------------- tests
 
 test: $(BUILT)
-	@echo "Testing everything: code, chapters and pages. About twelve minutes on two cores."
+	@echo "Testing everything: code, chapters and pages. About half an hour on two cores."
 	@$(PYTEST)
 
 test-core: $(READY)
