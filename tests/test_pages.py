@@ -295,6 +295,17 @@ def test_a_fault_in_the_browser_is_noticed(browser, tmp_path, planted, fault):
 
 
 @pytest.mark.browser
+def test_a_barrier_is_noticed(browser, tmp_path):
+    page = '<!doctype html><html lang="en"><title>A</title><main><h1>A</h1>{}</main>'
+    (tmp_path / "sound.html").write_text(page.format("<p>black</p>"), encoding="utf-8")
+    (tmp_path / "faulty.html").write_text(page.format('<p style="color: #ddd">faint</p>'), encoding="utf-8")
+    with Visit(browser, f"{tmp_path.as_uri()}/", "sound") as visit:
+        assert barriers(visit.page) == []
+    with Visit(browser, f"{tmp_path.as_uri()}/", "faulty") as visit:
+        assert barriers(visit.page) == ['color-contrast: <p style="color: #ddd">faint</p>']
+
+
+@pytest.mark.browser
 @pytest.mark.parametrize("name", toc.documents())
 def test_page_opens_from_a_file(browser, html, name):
     with Visit(browser, html.resolve().as_uri() + "/", name) as visit:

@@ -122,7 +122,7 @@ globalThis.Net2NetElement ??= class extends HTMLElement {
     this.watch.observe(this);
   }
 
-  /* Put the live picture before the still one, once the element is laid out: a browser skips what is far below. */
+  /* Put the live picture in place of the still one, once the element is laid out: a browser skips what is far below. */
   begin() {
     const still = Net2NetElement.make("div", { class: "n2n-still" }, ...this.childNodes);
     this.live = Net2NetElement.make("div", { class: "n2n-live", role: "group", "aria-label": this.constructor.title });
@@ -135,14 +135,17 @@ globalThis.Net2NetElement ??= class extends HTMLElement {
 
   disconnectedCallback() {
     this.watch.disconnect();
+    this.measured.clear();
     clearTimeout(this.saying);
     if (this.live) this.says.textContent = this.describe({});
   }
 
   /* How wide a part of the element is, 0 until that is known. Asking the part would have the page laid out each time. */
   widthOf(part) {
-    if (!this.measured.has(part)) this.measured.set(part, 0);
-    this.watch.observe(part);
+    if (!this.measured.has(part)) {  // to observe it again would be to be told again
+      this.measured.set(part, 0);
+      this.watch.observe(part);
+    }
     return this.measured.get(part);
   }
 
