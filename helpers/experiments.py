@@ -121,6 +121,8 @@ def train(
             row |= {f"{name}_{key}": _rounded(result, key) for key in ("loss", "accuracy")}
         rows.append(row | (inspect(model, *validation) if inspect else {}))
 
+    # Else its variables come with the first update, whose graph then is made twice.
+    model.optimizer.build(model.trainable_variables)
     if 0 in marks:
         measure()
     with tqdm(total=total, desc=label, disable=label is None, unit="update") as bar:

@@ -6,6 +6,7 @@ import warnings
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers as kl
 
 from helpers import ParametricActivation
@@ -32,6 +33,14 @@ def float64():
     """The precision that can tell right from nearly right."""
     with dtype("float64"):
         yield
+
+
+@pytest.fixture
+def eagerly():
+    """Without graphs: each model would need its own, which takes longer than the few batches that it is given."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
 
 
 def randomize(model, seed=0):

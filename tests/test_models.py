@@ -9,12 +9,12 @@ import pytest
 import zoo
 from keras import layers as kl
 from keras import ops
-from models_for_tests import EXACT, dtype, float64, randomize, relative_gap, snapshot
+from models_for_tests import EXACT, dtype, eagerly, float64, randomize, relative_gap, snapshot
 
 from helpers import Net2NetError, ParametricActivation, copy_weights, function_gap, net2deeper_net, net2wider_net
 from helpers.models import example_inputs
 
-__all__ = ["float64"]
+__all__ = ["eagerly", "float64"]
 
 
 def small(**how):
@@ -83,7 +83,7 @@ STUDENTS = {
 
 
 @pytest.mark.parametrize("name", STUDENTS)
-def test_a_trained_teachers_accuracy_stays_to_the_digit(trained, name):
+def test_a_trained_teachers_accuracy_stays_to_the_digit(eagerly, trained, name):
     x, y = digits(seed=7)
     student = STUDENTS[name](trained)
     before = trained.evaluate(x, y, verbose=0, return_dict=True)
@@ -107,7 +107,7 @@ def test_a_student_learns_from_where_the_teacher_was(trained, name):
 
 
 @pytest.mark.parametrize("name", STUDENTS)
-def test_a_student_is_saved_and_loaded(trained, name, tmp_path):
+def test_a_student_is_saved_and_loaded(eagerly, trained, name, tmp_path):
     student = STUDENTS[name](trained)
     student.save(tmp_path / "student.keras")
     loaded = keras.models.load_model(tmp_path / "student.keras")
@@ -636,7 +636,7 @@ COMPILED = {
 
 
 @pytest.mark.parametrize("name", COMPILED)
-def test_students_are_compiled_alike(name):
+def test_students_are_compiled_alike(eagerly, name):
     teacher = small()
     teacher.compile(**COMPILED[name]())
     x, y = digits(32)[0], np.random.default_rng(0).normal(size=(32, 3)).astype("float32")
@@ -716,7 +716,7 @@ def test_mixed_precision_keeps_its_loss_scale():
 
 
 @pytest.mark.parametrize("build", [small, settled])
-def test_the_teacher_is_untouched(build):
+def test_the_teacher_is_untouched(eagerly, build):
     teacher = build()
     teacher.compile(keras.optimizers.Adam(0.01), "mse", metrics=["mae"])
     x = example_inputs(teacher)
