@@ -502,10 +502,21 @@ def test_train_measures_at_marks_and_ends_of_epochs():
     assert losses[0] == losses[1] != losses[2]
 
 
+def test_the_graph_of_an_update_is_made_once(monkeypatch):
+    import keras
+
+    traced, step = [], keras.Sequential.train_step
+    monkeypatch.setattr(keras.Sequential, "train_step", lambda *args: traced.append(args) or step(*args))
+    model, x, y = tiny_model(), np.ones((32, 3)), np.ones((32, 2))
+    model.compile("adam", model.loss)
+    experiments.train(model, (x, y), (x, y), epochs=2, batch_size=16)
+    assert len(traced) == 1
+
+
 def test_train_sees_every_image_once_an_epoch():
     class Recorder:
-        seen = ()
-        optimizer = types.SimpleNamespace(learning_rate=0.1)
+        seen = trainable_variables = ()
+        optimizer = types.SimpleNamespace(learning_rate=0.1, build=lambda variables: None)
 
         def train_on_batch(self, x, y):
             np.testing.assert_array_equal(x, y)
