@@ -48,7 +48,8 @@ def html():
 
 
 def find_chromium():
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    # Without windows it opens a page in a third of the processor's time.
+    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
     return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
 
 
