@@ -8,6 +8,7 @@ PORT ?= 8000
 VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
+HALVES := $(VENV)/.a-r.txt $(VENV)/.s-z.txt
 JCACHE := JUPYTERCACHE=_build/.jupyter_cache $(VENV)/bin/jcache
 BUILT := _build/.built
 COLAB := .venv-colab
@@ -71,9 +72,14 @@ $(READY): requirements.lock pyproject.toml
 	@echo "Setting up .venv with $$($(PYTHON) --version): about 160 packages, TensorFlow the largest. A few minutes, once."
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV) \
 	|| { rm -rf $(VENV); echo "Python could not make an environment. On Debian or Ubuntu: apt install python3-venv"; exit 1; }
-	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(MAKE) --jobs=2 --no-print-directory $(HALVES)
 	@$(PY) -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@touch $@
+
+# Two at a time: pip by itself installs one package after the other.
+$(HALVES): $(VENV)/.%.txt: requirements.lock
+	@grep '^[$*]' $< > $@
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps -r $@
 
 # ---------------------------------------------------------------- the book
 
@@ -113,7 +119,7 @@ zip: $(BUILT)
 # ---------------------------------------------------------------- tests
 
 test: $(BUILT)
-	@echo "Testing everything: code, chapters and pages. About half an hour on two cores."
+	@echo "Testing everything: code, chapters and pages. About twenty minutes on two cores."
 	@$(PYTEST)
 
 test-core: $(READY)

@@ -1,6 +1,5 @@
-"""What all tests share: quiet libraries, steady property tests, one strict build of the book, and the last screen."""
+"""What all tests share: quiet libraries, steady property tests, the built book, and the last screen."""
 
-import fcntl
 import gc
 import os
 import shutil
@@ -32,19 +31,10 @@ else:
 
 @pytest.fixture(scope="session")
 def html():
-    """The folder of the built pages; built now, strictly, unless `make` has done so since the last change."""
-    made = ROOT / "_build"
-    made.mkdir(exist_ok=True)
-    with open(made / ".lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # of several test processes, one builds
-        if not toc.is_built(ROOT):
-            shutil.rmtree(made / "html", ignore_errors=True)
-            shutil.rmtree(made / ".jupyter_cache", ignore_errors=True)
-            run = toc.build(ROOT)
-            if run.returncode:
-                pytest.fail(f"the book does not build:\n{run.stdout[-3000:]}\n{run.stderr[-3000:]}", pytrace=False)
-            (made / ".built").touch()
-    return made / "html"
+    """The folder of the built pages."""
+    if not toc.is_built(ROOT):
+        pytest.fail("the book was not built since its last change; run `make book` first", pytrace=False)
+    return ROOT / "_build" / "html"
 
 
 def find_chromium():

@@ -1,13 +1,7 @@
 """What `_ext/access.py` mends in the pages; that nothing is left to mend, axe-core says in tests/test_pages.py."""
 
-import importlib.util
-
+import access
 import pytest
-from address import ROOT
-
-_spec = importlib.util.spec_from_file_location("access", ROOT / "_ext" / "access.py")
-access = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(access)
 
 PARAMETER = '<em class="sig-param">{}</em>,'
 

@@ -1,16 +1,11 @@
 """The content security policy of the pages: on all of them, kept while controls are moved, stopping what it should."""
 
-import importlib.util
 import re
 from html.parser import HTMLParser
 
+import closed
 import pytest
-from address import ROOT
 from test_pages import Visit, serve
-
-_spec = importlib.util.spec_from_file_location("closed", ROOT / "_ext" / "closed.py")
-closed = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(closed)
 
 # One page for each thing that a page of the book may hold.
 KINDS = {

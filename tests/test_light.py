@@ -2,18 +2,13 @@
 
 import functools
 import gzip
-import importlib.util
 import re
 from urllib.parse import unquote, urlsplit
 
+import light
 import pytest
 import toc
-from address import ROOT
 from test_pages import read
-
-_spec = importlib.util.spec_from_file_location("light", ROOT / "_ext" / "light.py")
-light = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(light)
 
 
 @pytest.mark.parametrize(

@@ -1,19 +1,12 @@
 """What `_ext/mathematics.py` makes of formulas, and the font that comes with them."""
 
-import importlib.util
 import re
-import sys
 
+import mathematics
 import pytest
 import toc
-from address import ROOT
 from docutils import nodes
 from fontTools.ttLib import TTFont
-
-sys.path.insert(0, str(ROOT / "_ext"))  # as Sphinx does
-_spec = importlib.util.spec_from_file_location("mathematics", ROOT / "_ext" / "mathematics.py")
-mathematics = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(mathematics)
 
 
 def written(tex, display=False):

@@ -136,6 +136,14 @@ def test_requirements_name_what_the_book_needs():
     assert dependencies <= names
 
 
+def test_each_locked_package_is_installed_by_one_of_two():
+    halves = re.search(r"^HALVES := (.*)$", read("Makefile"), re.MULTILINE)[1]
+    patterns = [re.compile(f"[{half}]") for half in re.findall(r"\.(\S+)\.txt", halves)]
+    locked = [line for line in read("requirements.lock").splitlines() if line and not re.match(r"\s|#", line)]
+    assert len(patterns) == 2
+    assert all(sum(bool(pattern.match(line)) for pattern in patterns) == 1 for line in locked)
+
+
 def test_lock_covers_the_requirements():
     locked = dict(re.findall(r"^([\w.-]+)==([^\s;]+)", read("requirements.lock"), re.MULTILINE))
     wanted = [re.split(r"[<>=\[]", line)[0] for line in read("requirements.txt").splitlines() if line[:1].isalpha()]

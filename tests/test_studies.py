@@ -28,6 +28,12 @@ def shapes(model):
     return [tuple(weight.shape) for weight in model.weights]
 
 
+@functools.cache
+def shapes_from_scratch(name, arm):
+    assert not STUDIES[name].arms[arm].scratch
+    return shapes(STUDIES[name].arms[arm].begin(STUDIES[name].teacher(), seed=0))
+
+
 @pytest.mark.parametrize(("name", "arm"), ARMS)
 def test_a_student_has_the_size_of_its_network_from_scratch(name, arm, teachers):
     study = STUDIES[name]
@@ -36,8 +42,7 @@ def test_a_student_has_the_size_of_its_network_from_scratch(name, arm, teachers)
         student = grow(student, seed=0)
     assert student.compiled
     if scratch := study.arms[arm].scratch:
-        assert not study.arms[scratch].scratch
-        assert shapes(student) == shapes(study.arms[scratch].begin(teachers[name], seed=0))
+        assert shapes(student) == shapes_from_scratch(name, scratch)
         assert shapes(student) != shapes(teachers[name])
 
 
