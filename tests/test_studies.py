@@ -28,14 +28,20 @@ def shapes(model):
     return [tuple(weight.shape) for weight in model.weights]
 
 
-@functools.cache
-def shapes_from_scratch(name, arm):
-    assert not STUDIES[name].arms[arm].scratch
-    return shapes(STUDIES[name].arms[arm].begin(STUDIES[name].teacher(), seed=0))
+@pytest.fixture(scope="module")
+def shapes_from_scratch(teachers):
+    """Called with a study's name and an arm; each network is built once for all arms that are compared with it."""
+
+    @functools.cache
+    def find(name, arm):
+        assert not STUDIES[name].arms[arm].scratch
+        return shapes(STUDIES[name].arms[arm].begin(teachers[name], seed=0))
+
+    return find
 
 
 @pytest.mark.parametrize(("name", "arm"), ARMS)
-def test_a_student_has_the_size_of_its_network_from_scratch(name, arm, teachers):
+def test_a_student_has_the_size_of_its_network_from_scratch(name, arm, teachers, shapes_from_scratch):
     study = STUDIES[name]
     student = study.arms[arm].begin(teachers[name], seed=0)
     for grow, _ in study.arms[arm].then:
