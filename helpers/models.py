@@ -202,11 +202,13 @@ def net2deeper_net(
     news = [_new_block(block, activation, kernel_size, batch_norm, init, rng, taken) for block in blocks]
     behind = {block.end: list(new.values()) for block, new in zip(blocks, news, strict=True)}
     student = _student(teacher, lambda old_weight, _: old_weight.numpy(), behind=behind)
-    for block, new in zip(blocks, news, strict=True):
-        if init == "net2deeper":
+    if init == "net2deeper":
+        for new in news:
             _set_identity(new["layer"])
-        if batch_norm:
-            _undo_statistics(new["batch_norm"], _outputs_at(graph, block.end, x))
+    if batch_norm:
+        met = _statistics(graph, [block.end for block in blocks], x)
+        for new, (mean, variance) in zip(news, met, strict=True):
+            _undo(new["batch_norm"], mean, variance)
     return _compiled_alike(teacher, student)
 
 
@@ -376,20 +378,27 @@ def _set_identity(layer):
     layer.set_weights([kernel, bias] if layer.use_bias else [kernel])
 
 
-def _undo_statistics(batch_norm, values):
+def _statistics(graph, layers, x):
+    """Mean and variance of the channels behind each layer, in one pass over `x` that keeps no layer's outputs."""
+    each = {}
+    for layer in layers:
+        if layer not in graph.model.layers:
+            raise Net2NetError(
+                f"batch_norm: layer {layer.name!r} is inside a nested model, where statistics are not measured; "
+                "leave batch_norm out, or flatten the model"
+            )
+        values = keras.ops.cast(graph.tensors[layer], "float64")
+        places = tuple(range(1, len(values.shape) - 1))
+        each[layer.name] = {"mean": keras.ops.mean(values, places), "variance": keras.ops.var(values, places)}
+    each = keras.Model(graph.model.inputs, each).predict(x, verbose=0)
+    means, within = ([each[layer.name][key] for layer in layers] for key in ("mean", "variance"))
+    # The variance of all is that within the examples and that between them.
+    return [(m.mean(axis=0), v.mean(axis=0) + m.var(axis=0)) for m, v in zip(means, within, strict=True)]
+
+
+def _undo(batch_norm, mean, variance):
     """Give a batch normalization the statistics of what it will meet, and the scale and shift that undo them."""
-    values = values.reshape(-1, values.shape[-1]).astype("float64")
-    mean, variance = values.mean(axis=0), values.var(axis=0)
     batch_norm.set_weights([np.sqrt(variance + batch_norm.epsilon), mean, mean, variance])
-
-
-def _outputs_at(graph, layer, x):
-    if layer not in graph.model.layers:
-        raise Net2NetError(
-            f"batch_norm: layer {layer.name!r} is inside a nested model, where statistics are not measured; "
-            "leave batch_norm out, or flatten the model"
-        )
-    return keras.Model(graph.model.inputs, graph.tensors[layer]).predict(x, verbose=0)
 
 
 # What wider and deeper share

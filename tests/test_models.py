@@ -946,19 +946,19 @@ def test_batch_norm_undoes_what_it_does(float64, activation, scale):
     x = scale * np.random.default_rng(0).normal(1, 1, (64, 8, 8, 2))
     source = keras.Input((8, 8, 2))
     h = kl.Conv2D(4, 3, activation=activation, name="conv")(source)
-    h = kl.Dense(5, activation=activation, name="hidden")(kl.Flatten()(h))
+    h = kl.Dense(5, activation=activation, name="affine")(kl.Flatten()(h))
     teacher = randomize(keras.Model(source, kl.Dense(2)(h)))
     student = net2deeper_net(teacher, batch_norm=True, x=x)
     names = [layer.name for layer in student.layers]
-    assert {"conv_deeper", "conv_deeper_bn", "hidden_deeper", "hidden_deeper_bn"} <= set(names)
+    assert {"conv_deeper", "conv_deeper_bn", "affine_deeper", "affine_deeper_bn"} <= set(names)
     assert ("conv_deeper_activation" in names) == (activation == "relu")
     assert relative_gap(teacher, student, x) <= EXACT["float64"]
     other = scale * np.random.default_rng(1).normal(1, 1, (64, 8, 8, 2))
     assert relative_gap(teacher, student, other) <= EXACT["float64"]
     # In training, on the same batch, its statistics are the batch's own.
     assert relative_gap(teacher, student, x, training=True) <= 1e-9
-    norm = student.get_layer("hidden_deeper_bn")
-    values = keras.Model(source, teacher.get_layer("hidden").output).predict(x, verbose=0)
+    norm = student.get_layer("affine_deeper_bn")
+    values = keras.Model(source, teacher.get_layer("affine").output).predict(x, verbose=0)
     np.testing.assert_allclose(norm.moving_mean, values.mean(0), rtol=1e-9)
     np.testing.assert_allclose(norm.moving_variance, values.var(0), rtol=1e-9)
 
