@@ -14,6 +14,7 @@ import difflib
 import functools
 import inspect
 import math
+import numbers
 import operator
 from collections import Counter
 from dataclasses import dataclass, field
@@ -87,6 +88,11 @@ class Call:
         args, kwargs = node.arguments.args, node.arguments.kwargs
         named = inspect.signature(layer.call).bind(*args, **kwargs).arguments
         leaves = [(name, leaf) for name, value in named.items() for leaf in keras.tree.flatten(value)]
+        if any(hasattr(leaf, "assign") for _, leaf in leaves):
+            raise Net2NetError(
+                f"{layer.name!r} is called on a variable, which teacher and student would share; make it the weight of "
+                "a layer"
+            )
         given = [(name, leaf) for name, leaf in leaves if isinstance(leaf, keras.KerasTensor)]
         self.tensors = [x for _, x in given]
         self.given = [(name, graph.rows[id(x)]) for name, x in given]  # one for each tensor that enters
@@ -142,6 +148,10 @@ class Call:
         """Say that the units of a row need equally many copies each."""
         self.graph.balanced.append((row, name))
 
+    def limit(self, row, name):
+        """Say that what is done to a row is not defined for all numbers, so not for new channels that are random."""
+        self.graph.limited.append((row, name))
+
 
 @dataclass(eq=False)
 class ChannelGroup:
@@ -191,7 +201,7 @@ class Graph:
         self.outs = {}  # the same -> its first row out
         self.tensors = {}  # the same -> the tensor of that row
         self.rows = {}  # id of a tensor -> its row
-        self.ties, self.pins, self.balanced = [], [], []
+        self.ties, self.pins, self.balanced, self.limited = [], [], [], []
         self.readers = {}  # layer -> the layers that read what it gives
         self.calls = Counter()
         self.names = set()
@@ -207,8 +217,20 @@ class Graph:
             inputs.append(row)
         for row in self._walk(model, inputs):
             self.pins.append((row, "it is the model's output", True))
+        self._check_sharing()
         self.ends = {self.makers.get(id(x)) for x in model.outputs}
         self.groups = self._groups()
+
+    def _check_sharing(self):
+        """Refuse a weight that two layers hold, as where one layer is wrapped twice: each would get its own."""
+        owners = {}
+        for layer in self.plans:
+            for weight in () if is_graph(layer) else getattr(layer, "weights", ()):
+                if (owner := owners.setdefault(id(weight), layer)) is not layer:
+                    raise Net2NetError(
+                        f"layers {owner.name!r} and {layer.name!r} share the weight {weight.path!r}, which a student's "
+                        "would not; call one and the same layer twice, or give each weights of its own"
+                    )
 
     def tie(self, a, b, layer):
         try:
@@ -241,6 +263,11 @@ class Graph:
             _check_class(layer)
             given = node.arguments.args[0] if node.arguments.args else node.arguments.kwargs["inputs"]
             inputs = keras.tree.flatten(given)
+            if len(inputs) != len(layer.inputs):  # which of them Keras then takes goes by their order, not their names
+                raise Net2NetError(
+                    f"model {layer.name!r} has {len(layer.inputs)} inputs but is called with {len(inputs)}; call it "
+                    "with its own alone"
+                )
             if isinstance(given, dict) and not isinstance(layer.input, dict):
                 # Keras pairs them by name in a call, but by order when it works out shapes: they must not come apart.
                 inputs = [given[x.name] for x in layer.inputs]
@@ -356,6 +383,8 @@ class Graph:
     def sizes(self, widths):
         """Turn what the caller asks for into {units: new width}."""
         sizes = self._sizes_by_name(widths) if isinstance(widths, dict) else self._sizes_by_factor(widths)
+        if (most := max(sizes.values())) > 2**31 - 1:
+            raise Net2NetError(f"widths: expected at most {2**31 - 1} units, got {most}")
         for row, name in self.balanced:
             factors = {sizes.get(units, units.width) / units.width for units, _ in resolve(row)}
             if len(factors) > 1 or any(factor % 1 for factor in factors):
@@ -367,7 +396,7 @@ class Graph:
         return sizes
 
     def _sizes_by_factor(self, factor):
-        if isinstance(factor, bool) or not isinstance(factor, (int, float, np.number)) or not 1 < factor < math.inf:
+        if isinstance(factor, bool) or not isinstance(factor, numbers.Real) or not 1 < factor < math.inf:
             raise Net2NetError(f"widths: expected a factor over 1 or a dict {{layer name: new width}}, got {factor!r}")
         sizes = {}
         for units, group in self.groups.items():

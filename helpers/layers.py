@@ -8,9 +8,9 @@ above do that, the same way for every layer.
 A layer of your own gets a rule by `register_rule`.
 """
 
-from collections.abc import Hashable
 from functools import lru_cache, wraps
 from math import prod
+from types import FunctionType
 from typing import NamedTuple
 
 import keras
@@ -118,26 +118,64 @@ def frozen(call, reason):
 
 
 def probe(function):
-    """The same function, to be called on numbers: a layer's copy, since a call would build the layer itself."""
-    return type(function).from_config(function.get_config()) if isinstance(function, keras.layers.Layer) else function
+    """The same function, to be called on numbers; a layer's copy where a call would build the layer itself."""
+    if isinstance(function, keras.layers.Layer) and not function.built:
+        return type(function).from_config(function.get_config())
+    return function
 
 
 def remembered(ask):
-    """Ask about each function once; about objects that cannot be told apart, each time."""
+    """Ask about each of Keras' own activations once; any other may have another answer next time."""
     cached = lru_cache(maxsize=256)(ask)
-    return wraps(ask)(lambda function: (cached if isinstance(function, Hashable) else ask)(function))
+
+    @wraps(ask)
+    def answer(function, shape):
+        own = isinstance(function, FunctionType) and (function.__module__ or "").startswith("keras.")
+        return cached(function, (None, 8)) if own else ask(function, shape)
+
+    return answer
 
 
 @remembered
-def is_unitwise(function):
-    """Ask an activation on numbers whether each unit's value depends on that unit alone; softmax, say, fails."""
-    v = np.random.default_rng(0).normal(scale=3, size=(5, 8)).astype("float32")
-    return _keeps_copies(lambda x: probe(function)(x), [v], 8, atol=1e-5)
+def is_unitwise(function, shape):
+    """Ask an activation on numbers whether each unit's value depends on that unit alone, by one rule for all."""
+    v = np.random.default_rng(0).normal(scale=3, size=_small(shape)).astype("float32")
+    others = v.copy()
+    others[..., 1::2] = np.random.default_rng(1).normal(scale=300, size=others[..., 1::2].shape)
+    try:
+        ask = probe(function)
+        before, after = (keras.ops.convert_to_numpy(ask(keras.ops.convert_to_tensor(x)))[..., ::2] for x in (v, others))
+        alone = np.allclose(before.astype(float), after.astype(float), rtol=1e-4, atol=1e-5, equal_nan=True)
+    except Exception:  # it may be the user's, and fail in any way
+        return False
+    return alone and _keeps_copies(lambda x: probe(function)(x), [v], v.shape[-1], atol=1e-5, equal_nan=True)
+
+
+def is_defined(function, arrays):
+    """Ask a function on numbers, some of them 0, whether what it gives is finite."""
+    arrays = [np.where(np.arange(a.size).reshape(a.shape) % 5, a, a.dtype.type(0)) for a in arrays]
+    try:
+        outs = keras.tree.flatten(function(*map(keras.ops.convert_to_tensor, arrays)))
+        return all(np.isfinite(keras.ops.convert_to_numpy(y).astype(float)).all() for y in outs)
+    except Exception:  # it may be the user's, and fail in any way
+        return False
+
+
+@remembered
+def is_defined_everywhere(function, shape):
+    """Ask an activation on numbers whether what it gives is finite; a logarithm, say, fails."""
+    return is_defined(probe(function), [np.random.default_rng(0).normal(scale=3, size=_small(shape))])
+
+
+def _small(shape):
+    """A shape like this one that numbers can be drawn for: all of its channels, and of all else a few."""
+    return 5, *(min(side or 3, 3) for side in shape[1:-1]), shape[-1] or 8
 
 
 def _keeps_copies(function, arrays, width, **tolerance):
     """Ask a function on numbers: do copies of the channels that enter come out as copies of those that leave?"""
-    mapping = np.array([*range(width), 0, width - 1, 0])
+    # Unequally many copies, since means may be kept by equally many; and in another order.
+    mapping = np.array([*range(width), *reversed(range(width)), *[0] * (width + 1)])
     copies = [a[..., mapping] if a.shape[-1:] == (width,) else a for a in arrays]
     try:
         before, after = (
@@ -154,13 +192,18 @@ def _keeps_copies(function, arrays, width, **tolerance):
 
 
 def _check_activation(layer, call, row, *names):
+    shape = (*call.out_shapes[0][:-1], sum(units.width * run for units, run in row) or None)
     for name in names or ("activation",):
         function = getattr(layer, name, None)
-        if function is not None and not is_unitwise(function):
-            label = getattr(function, "__name__", type(function).__name__)
+        if function is None or function is keras.activations.linear:
+            continue
+        label = getattr(function, "__name__", type(function).__name__)
+        if not is_unitwise(function, shape):
             call.pin(
                 row, f"layer {layer.name!r}: its {name} {label!r} mixes channels, so copies would change its values"
             )
+        elif not is_defined_everywhere(function, shape):
+            call.limit(row, layer.name)
 
 
 def _present(*pairs):
@@ -507,8 +550,8 @@ def _merge(layer, call):
     widths = [shape[-1] if shape else None for shape in call.shapes]
     if None in widths or any(max(widths) != shape[-1] for shape in call.out_shapes):
         return frozen(call, f"{layer.name!r} merges tensors whose channels are not known or not its own")
-    if "Add" in type(layer).__name__ and (1,) in {shape[:1] for shape in call.shapes} and len(set(call.shapes)) > 1:
-        return frozen(call, f"{layer.name!r} adds tensors of unlike shapes in batches of 1, where {_BIAS}")
+    if type(layer).__name__ in ("Add", "Average") and _takes_for_bias(call.shapes):
+        return frozen(call, f"{layer.name!r} adds tensors of unlike shapes, where {_BIAS}; give them equal shapes")
     full = [x for x, width in zip(call.xs, widths, strict=True) if width == max(widths)]
     for x, width in zip(call.xs, widths, strict=True):
         if width < max(widths):
@@ -516,6 +559,18 @@ def _merge(layer, call):
     for x in full[1:]:
         call.tie(full[0], x)
     return Plan([full[0]] * len(call.out_shapes))
+
+
+def _takes_for_bias(shapes):
+    """Whether Keras may take a later term for a bias, in some batch or at some width, and add it along a wrong axis."""
+    for i, term in enumerate(shapes):
+        long = [axis for axis, side in enumerate(term) if side and side > 1]
+        vector = len(long) == 1 or (not long and None in term)
+        for first in shapes[:i]:
+            along_channels = long == [len(term) - 1] and term[-1] == first[-1]
+            if vector and first != term and not along_channels:
+                return True
+    return False
 
 
 @_rule("Concatenate")
@@ -556,11 +611,20 @@ def _operation(operation, call):
         return frozen(
             call, f"the operation {kind} ({operation.name!r}) mixes its channels, or has constants for each of them"
         )
+    if not is_defined(call.on_numbers, _numbers(call)[0]):
+        for x in call.xs:
+            call.limit(x, operation.name)
     return _merge(operation, call)
 
 
 def _treats_channels_alike(call):
     """Ask an operation on numbers that fit the tensors which enter it."""
+    arrays, width = _numbers(call)
+    return _keeps_copies(call.on_numbers, arrays, width, equal_nan=True)
+
+
+def _numbers(call):
+    """Numbers that fit the tensors which enter an operation, and how many channels they have."""
     rng, arrays = np.random.default_rng(0), []
     width = max((shape[-1] or 0 for shape in call.shapes if shape), default=0)
     asked = 2 if width == 1 else width  # a flip, say, does nothing to one channel alone, nor to its copies
@@ -569,7 +633,7 @@ def _treats_channels_alike(call):
         shape[-1:] = [asked if side == width else side for side in shape[-1:]]
         numbers = rng.normal(scale=3, size=shape) if "float" in x.dtype else rng.integers(2, size=shape)
         arrays.append(numbers.astype(x.dtype))
-    return _keeps_copies(call.on_numbers, arrays, asked, equal_nan=True)
+    return arrays, asked
 
 
 def check_plan(layer, call, plan):

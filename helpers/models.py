@@ -5,6 +5,7 @@ strides, dtypes and trainable flags, and compiled as the teacher is.
 """
 
 import contextlib
+import operator
 import warnings
 from typing import NamedTuple
 
@@ -71,7 +72,7 @@ def net2wider_net(teacher, widths, *, init="net2wider", split="equal", noise=0.0
     w.check_noise(noise)
     graph = g.read(teacher)
     sizes = graph.sizes(widths)
-    rng = np.random.default_rng(seed)
+    rng = w.generator(seed)
     if init == "zeropad":
         _check_zeropad(graph, sizes)
     draws = g.Draws(graph, sizes, split, rng)
@@ -93,12 +94,25 @@ def net2wider_net(teacher, widths, *, init="net2wider", split="equal", noise=0.0
 
 
 def _check_zeropad(graph, sizes):
+    def widens(row):
+        return any(units in sizes for units, _ in g.resolve(row))
+
     for row, name in graph.balanced:
-        if any(units in sizes for units, _ in g.resolve(row)):
+        if widens(row):
             raise Net2NetError(
                 f"init: 'zeropad' gives layer {name!r} new channels whose values count in its statistics, so the "
                 "function would change; use 'net2wider' with a whole factor, which keeps them"
             )
+    for row, name in graph.limited:
+        if widens(row):
+            raise Net2NetError(
+                f"init: 'zeropad' gives {name!r} new channels with any values, and it is not defined for all; use "
+                "'net2wider', which copies what is there"
+            )
+
+
+# Of a Normalization over several axes: what it has for a channel of which nothing is known.
+_STATISTICS = {"mean": 0, "variance": 1}
 
 
 def _placed(old_weight, axes, draws, init, noise, rng, new_weight):
@@ -113,7 +127,9 @@ def _placed(old_weight, axes, draws, init, noise, rng, new_weight):
             array = w.place_inputs(array, index, ~new, axis)
         elif init != "net2wider":
             array = w.place_outputs(array, index, axis)
-            if array.ndim > 1:
+            if array.ndim > 1 and new_weight.name in _STATISTICS:
+                array[..., new] = _STATISTICS[new_weight.name]
+            elif array.ndim > 1:
                 array = w.pad_random(array, new, rng, axis)
             else:  # biases begin at 0.1, as in `wider2net_fc`; batch statistics as in a new layer
                 array[new] = w.PAD_BIAS if new_weight.name == "bias" else new_weight.numpy()[new]
@@ -196,9 +212,9 @@ def net2deeper_net(
             f"layer {attention!r} takes the mask off a tensor that layer {other!r} reads too, and which of them Keras "
             "runs first may change with a new layer; give attention its mask as attention_mask, or do without masks"
         )
-    blocks = _blocks(graph, after, activation == "same")
+    blocks = _blocks(graph, after, activation)
     taken = set(graph.names)
-    rng = np.random.default_rng(seed)
+    rng = w.generator(seed)
     news = [_new_block(block, activation, kernel_size, batch_norm, init, rng, taken) for block in blocks]
     behind = {block.end: list(new.values()) for block, new in zip(blocks, news, strict=True)}
     student = _student(teacher, lambda old_weight, _: old_weight.numpy(), behind=behind)
@@ -230,10 +246,10 @@ _KINDS = {kl.Dense: kl.Dense} | {
 _ACTIVATION_LAYERS = (kl.Activation, kl.ReLU, kl.LeakyReLU, kl.ELU, kl.PReLU, kl.Softmax, rules.ParametricActivation)
 
 
-def _blocks(graph, after, same):
+def _blocks(graph, after, activation):
     followable = [layer for layer in graph.plans if type(layer) in _KINDS]
     if after is None:
-        blocks = [_block(graph, layer, same) for layer in followable]
+        blocks = [_block(graph, layer, activation) for layer in followable]
         blocks = [block for block in blocks if isinstance(block, _Block)]
         if not blocks:
             raise Net2NetError(
@@ -242,7 +258,7 @@ def _blocks(graph, after, same):
             )
         return blocks
     names = [after] if isinstance(after, str) else after
-    if not isinstance(names, (list, tuple, set)):
+    if not isinstance(names, (list, tuple, set)) or not all(isinstance(name, str) for name in names):
         raise Net2NetError(f"after: expected a layer's name, a list of names, or None, got {after!r}")
     blocks = []
     for name in dict.fromkeys(names):
@@ -252,7 +268,7 @@ def _blocks(graph, after, same):
                 f"after: layer {name!r} is a {type(layer).__name__}; name a Dense or convolution layer, such as "
                 f"{', '.join(repr(other.name) for other in followable[:3])}"
             )
-        block = _block(graph, layer, same)
+        block = _block(graph, layer, activation)
         if isinstance(block, str):
             raise Net2NetError(f"after: layer {name!r} cannot be followed: {block}")
         blocks.append(block)
@@ -261,7 +277,7 @@ def _blocks(graph, after, same):
     return blocks
 
 
-def _block(graph, layer, same):
+def _block(graph, layer, new_activation):
     """The block that `layer` begins, or the reason why no identity can follow it."""
     end, activation, passed = layer, layer.activation, set()
     while activation is keras.activations.linear:
@@ -282,30 +298,47 @@ def _block(graph, layer, same):
         return "it is quantized; let the model grow first, and quantize the student"
     if getattr(layer, "data_format", None) == "channels_first":
         return "it has its channels first; build it with data_format='channels_last'"
-    if same and not _is_idempotent(activation):
-        name = getattr(activation, "__name__", getattr(activation, "name", activation))
+    name = getattr(activation, "__name__", getattr(activation, "name", activation))
+    if new_activation == "same" and not _is_idempotent(activation, graph.tensors[end].shape):
         return (
             f"its activation {name!r} is not idempotent (applied twice, it gives other values than once), so an "
             "identity layer with it would change the function; relu, relu6 and linear are idempotent. With "
             "activation='linear' or 'parametric' the new layer can follow any"
         )
+    if new_activation == "parametric" and _overflows(activation):
+        return (
+            f"its activation {name!r}, applied twice, is soon larger than any number, and no blend with that can be "
+            "taken; use activation='linear'"
+        )
     return _Block(layer, end, activation)
 
 
+_STEPS = np.concatenate([np.linspace(-8, 8, 257), np.geomspace(1e-6, 1e3, 64), -np.geomspace(1e-6, 1e3, 64)])
+
+
 @rules.remembered
-def _is_idempotent(function):
+def _is_idempotent(function, shape):
     """Ask an activation on numbers whether applying it twice is the same as applying it once."""
-    steps = np.concatenate([np.linspace(-8, 8, 257), np.geomspace(1e-6, 1e3, 64), -np.geomspace(1e-6, 1e3, 64)])
-    v = keras.ops.convert_to_tensor(steps[None])
     try:
-        function = rules.probe(function)
-        once = function(v)
+        ask = rules.probe(function)
+        once = ask(keras.ops.convert_to_tensor(_STEPS[None]))
         # An activation with weights of its own changes while it is trained.
-        return not getattr(function, "weights", None) and np.array_equal(
-            keras.ops.convert_to_numpy(once), keras.ops.convert_to_numpy(function(once))
+        return (
+            not getattr(ask, "weights", None)
+            and np.array_equal(keras.ops.convert_to_numpy(once), keras.ops.convert_to_numpy(ask(once)))
+            and rules.is_unitwise(function, shape)
         )
     except Exception:  # a function of the user's may fail in any way; then nothing is known of it
         return False
+
+
+def _overflows(activation):
+    """Ask an activation on numbers whether applying it twice is soon too much for float32."""
+    function = getattr(activation, "activation", activation)  # as a function, or of a layer Activation
+    if isinstance(function, kl.Layer):  # another activation of Keras as a layer: none grows so fast
+        return False
+    twice = function(function(keras.ops.convert_to_tensor(_STEPS[:257].astype("float32"))))
+    return not np.isfinite(keras.ops.convert_to_numpy(twice)).all()
 
 
 def _new_block(block, activation, kernel_size, batch_norm, init, rng, taken):
@@ -347,6 +380,7 @@ def _new_block(block, activation, kernel_size, batch_norm, init, rng, taken):
         like = follows if is_layer else kl.Activation(follows, dtype=old.dtype_policy)
         name = _free_name(f"{old.name}_deeper_activation", taken)
         new = _rebuilt(like, {("name",): name})
+        _give_functions(like, new)
         made["activation"] = rules.ParametricActivation(new, name=name, dtype=new.dtype_policy) if parametric else new
     return made
 
@@ -380,20 +414,38 @@ def _set_identity(layer):
 
 def _statistics(graph, layers, x):
     """Mean and variance of the channels behind each layer, in one pass over `x` that keeps no layer's outputs."""
-    each = {}
     for layer in layers:
         if layer not in graph.model.layers:
             raise Net2NetError(
                 f"batch_norm: layer {layer.name!r} is inside a nested model, where statistics are not measured; "
                 "leave batch_norm out, or flatten the model"
             )
-        values = keras.ops.cast(graph.tensors[layer], "float64")
-        places = tuple(range(1, len(values.shape) - 1))
-        each[layer.name] = {"mean": keras.ops.mean(values, places), "variance": keras.ops.var(values, places)}
-    each = keras.Model(graph.model.inputs, each).predict(x, verbose=0)
-    means, within = ([each[layer.name][key] for layer in layers] for key in ("mean", "variance"))
+    model = keras.Model(_input(graph.model), [graph.tensors[layer] for layer in layers])
+    means, variances = [[] for _ in layers], [[] for _ in layers]
+    try:
+        examples = len(keras.tree.flatten(x)[0])
+        for start in range(0, examples, 32):
+            batch = keras.tree.map_structure(operator.itemgetter(slice(start, start + 32)), x)
+            for i, values in enumerate(keras.tree.flatten(model.predict_on_batch(batch))):
+                values = values.reshape(len(values), -1, values.shape[-1]).astype("float64")
+                means[i].append(values.mean(axis=1))
+                variances[i].append(values.var(axis=1))
+        means, variances = ([np.concatenate(each) for each in kind] for kind in (means, variances))
+    except Exception as error:
+        wanted = ", ".join(str(tensor.shape) for tensor in graph.model.inputs)
+        raise Net2NetError(
+            f"x: expected inputs of the teacher, arrays of shape {wanted} with at least one example; on what came it "
+            f"cannot be called: {error}"
+        ) from error
     # The variance of all is that within the examples and that between them.
-    return [(m.mean(axis=0), v.mean(axis=0) + m.var(axis=0)) for m, v in zip(means, within, strict=True)]
+    found = [(m.mean(axis=0), v.mean(axis=0) + m.var(axis=0)) for m, v in zip(means, variances, strict=True)]
+    for layer, each in zip(layers, found, strict=True):
+        if not np.isfinite(each).all():
+            raise Net2NetError(
+                f"x: what layer {layer.name!r} gives for it is not finite, so it has no mean; look for NaN in x, and "
+                "in the teacher's weights"
+            )
+    return found
 
 
 def _undo(batch_norm, mean, variance):
@@ -406,7 +458,7 @@ def _undo(batch_norm, mean, variance):
 
 def _student(teacher, placed, settings=lambda layer: {}, **how):
     """Clone a teacher, some settings replaced; `placed` gives each weight's array, from the old weight and the new."""
-    pairs = {}
+    pairs, made = {}, {}
 
     def copy(layer):
         pairs[layer] = _rebuilt(layer, settings(layer))
@@ -414,20 +466,52 @@ def _student(teacher, placed, settings=lambda layer: {}, **how):
             part.add_weight = _without_drawing(part.add_weight)
         return pairs[layer]
 
-    student = _clone(teacher, copy, **how)
+    student = _clone(teacher, copy, made=made, **how)
     for old, new in pairs.items():
         for old_weight, new_weight in _weight_pairs(old, new):
             array = placed(old_weight, new_weight)
             if array.shape != tuple(new_weight.shape):
+                mend = "mend its rule, or its get_config"
+                if getattr(old, "lora_enabled", False) or getattr(old, "quantization_mode", None):
+                    mend = "a layer with LoRA or quantization cannot widen; let the model grow first"
                 raise Net2NetError(
                     f"layer {old.name!r}: its rule gives weight {old_weight.name!r} the shape {array.shape}, the "
-                    f"new layer wants {tuple(new_weight.shape)}; mend its rule, or its get_config"
+                    f"new layer wants {tuple(new_weight.shape)}; {mend}"
                 )
             new_weight.assign(array)
         for part in _parts(new):
             vars(part).pop("add_weight", None)
+        _give_functions(old, new)
         _settle(new)
+    # A model hands its flag on to its layers, and a layer to its parts and weights: so the outer ones come first.
+    for old, new in [(teacher, student), *reversed(made.items())]:
+        if isinstance(old, kl.Layer):
+            for part, its in [(old, new)] if g.is_graph(old) else zip(_parts(old), _parts(new), strict=True):
+                its.trainable = part.trainable
+            for old_weight, new_weight in () if g.is_graph(old) else _weight_pairs(old, new):
+                new_weight.trainable = old_weight.trainable
+    for news in how.get("behind", {}).values():
+        for new in news:
+            new.trainable = True
     return student
+
+
+def _give_functions(old, new):
+    """Give the parts of a layer the functions of the old one's: by a name alone, Keras may have found its own."""
+    if len(parts := list(_parts(old))) != len(copies := list(_parts(new))):
+        raise Net2NetError(
+            f"layer {old.name!r} has {len(parts)} layers inside, but a new one with its settings has {len(copies)}; "
+            "mend its get_config"
+        )
+    for part, its in zip(parts, copies, strict=True):
+        for key, function in _functions(part).items():
+            setattr(its, key, function)
+
+
+def _functions(part):
+    """The functions that a layer holds, by the names under which it does."""
+    held = {key: value for key, value in vars(part).items() if key.endswith(_FUNCTIONS)}
+    return {key: value for key, value in held.items() if callable(value) and not isinstance(value, kl.Layer)}
 
 
 def _settle(layer):
@@ -458,7 +542,8 @@ def _rebuilt(layer, settings=None):
             f"layer {layer.name!r} ({type(layer).__name__}) keeps a table outside its weights, which cannot be carried "
             "over; apply it before the model"
         )
-    with _naming(layer):
+    known = {getattr(f, "__name__", ""): f for part in _parts(layer) for f in _functions(part).values()}
+    with _naming(layer), keras.saving.custom_object_scope(known):
         config = layer.get_config()
         config |= _live(layer, config)
         for inner in (config.get("layer"), config.get("backward_layer")):
@@ -509,19 +594,18 @@ def _clone(model, copy, shape=lambda x: x.shape, behind=None, made=None):
         return outputs
 
     def source(x):
-        name = getattr(x._keras_history.operation, "name", x.name)
-        return keras.Input(batch_shape=shape(x), dtype=x.dtype, name=name)
+        origin = x._keras_history.operation
+        flags = ("optional", "sparse", "ragged")
+        flags = {flag: True for flag in flags if getattr(origin, flag, False) or getattr(x, flag, False)}
+        return keras.Input(batch_shape=shape(x), dtype=x.dtype, name=getattr(origin, "name", x.name), **flags)
 
     if isinstance(model, keras.Sequential):
         layers = [new for layer in model.layers for new in (copied(layer), *behind.get(layer, ()))]
-        return keras.Sequential([source(model.inputs[0]), *layers], name=model.name, trainable=model.trainable)
+        return keras.Sequential([source(model.inputs[0]), *layers], name=model.name)
     # A compiled model would be compiled by clone_model, which fails on losses and metrics of the user's own.
     bare = keras.Model(model.input, model.output, name=model.name)
     inputs = keras.tree.map_structure(source, model.input)
-    clone = keras.models.clone_model(bare, inputs, clone_function=copied, call_function=call)
-    if not model.trainable:
-        clone.trainable = False
-    return clone
+    return keras.models.clone_model(bare, inputs, clone_function=copied, call_function=call)
 
 
 def _weight_pairs(old, new):
@@ -553,12 +637,24 @@ def _compiled_alike(teacher, student):
     try:
         for key in ("metrics", "weighted_metrics"):
             given[key] = keras.tree.map_structure(_fresh, given[key])
-        student.compile(**given | {"optimizer": _fresh(teacher.optimizer)})
+        optimizer = _fresh(teacher.optimizer)
+        _exclude_alike(teacher, optimizer, student)
+        student.compile(**given | {"optimizer": optimizer})
     except Exception as error:  # an optimizer or metric may be the user's, and fail in any way
         warnings.warn(
             f"the student is not compiled, because the teacher's settings cannot be copied: {error}", stacklevel=3
         )
     return student
+
+
+def _exclude_alike(teacher, optimizer, student):
+    """Take the same weights out of weight decay, of which an optimizer's settings do not tell."""
+    old, new = (getattr(each, "inner_optimizer", each) for each in (teacher.optimizer, optimizer))
+    keys, pattern = (getattr(old, f"_exclude_from_weight_decay{kind}", None) for kind in ("", "_pattern"))
+    if keys is not None:
+        paths = {weight.path for weight in teacher.weights if old._var_key(weight) in keys}
+        weights = [weight for weight in student.weights if weight.path in paths]
+        new.exclude_from_weight_decay(weights, [pattern.pattern] if pattern else None)
 
 
 def _fresh(value):
@@ -701,4 +797,9 @@ def example_inputs(model, batch=16, length=32, seed=0):
             return rng.random(shape) < 0.5
         return rng.standard_normal(shape).astype(x.dtype)
 
-    return keras.tree.map_structure(draw, model.inputs[0] if isinstance(model, keras.Sequential) else model.input)
+    return keras.tree.map_structure(draw, _input(model))
+
+
+def _input(model):
+    """The inputs of a model, in the structure that it takes."""
+    return model.inputs[0] if isinstance(model, keras.Sequential) else model.input

@@ -12,6 +12,7 @@ References
 T. Chen, I. Goodfellow, J. Shlens. "Net2Net: Accelerating Learning via Knowledge Transfer". ICLR 2016, arXiv:1511.05641.
 """
 
+import numbers
 import operator
 import warnings
 
@@ -507,14 +508,19 @@ def check_mapping(mapping, n, q):
 
 def check_choice(name, value, choices):
     """Refuse a value that is none of the choices."""
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise Net2NetError(f"{name}: expected {' or '.join(map(repr, choices))}, got {value!r}")
 
 
 def check_noise(noise):
     """Refuse noise that is not a standard deviation."""
-    if not noise >= 0 or noise == np.inf:
+    if not isinstance(noise, numbers.Real) or not 0 <= noise < np.inf:
         raise Net2NetError(f"noise: expected a standard deviation of 0 or more, got {noise!r}")
+
+
+def generator(seed):
+    """A source of draws from a seed, or from what the operating system gives if it is None."""
+    return np.random.default_rng(None if seed is None else check_width("seed", seed, 0))
 
 
 def warn_if_not_finite(name, array, stacklevel):

@@ -91,7 +91,7 @@ def snapshot(model):
     return (
         [(v.path, v.trainable, keras.ops.convert_to_numpy(v).tobytes()) for v in model.variables],
         str(model.get_config()),
-        [len(layer._inbound_nodes) for layer in model._flatten_layers(include_self=True)],
+        [(len(it._inbound_nodes), len(it._outbound_nodes)) for it in model._flatten_layers(include_self=True)],
         model.trainable,
         model.compiled,
     )

@@ -805,7 +805,7 @@ def test_sums_in_batches_of_one(plus):
     x = keras.Input(batch_shape=(1, 6, 3))
     h = plus(kl.Dense(4, name="first")(x), kl.Dense(1)(x))
     teacher = randomize(keras.Model(x, kl.Dense(3)(kl.Dense(5, name="hidden")(h))))
-    with pytest.raises(Net2NetError, match="adds tensors of unlike shapes in batches of 1, where Keras may add"):
+    with pytest.raises(Net2NetError, match="adds tensors of unlike shapes, where Keras may add"):
         net2wider_net(teacher, {"first": 6})
     x = np.random.default_rng(0).normal(size=(1, 6, 3))
     student = net2wider_net(teacher, {"hidden": 9}, seed=0)
@@ -946,15 +946,108 @@ def test_a_parametric_activation_is_widened_at_every_stage():
 def test_activations_are_asked_on_numbers():
     from keras import activations
 
+    row = (None, 8)
     unitwise = ["relu", "relu6", "tanh", "sigmoid", "elu", "selu", "gelu", "silu", "softplus", "linear", "hard_tanh"]
     for name in unitwise:
-        assert rules.is_unitwise(activations.get(name)), name
+        assert rules.is_unitwise(activations.get(name), row), name
     for name in ("softmax", "log_softmax", "sparsemax", "glu"):
-        assert not rules.is_unitwise(activations.get(name)), name
-    assert rules.is_unitwise(lambda x: ops.sin(x) * 3)
-    assert not rules.is_unitwise(lambda x: x - ops.mean(x, axis=-1, keepdims=True))
-    assert not rules.is_unitwise(lambda x: x - ops.sum(ops.relu(x - 4), axis=-1, keepdims=True))  # only large values
-    assert not rules.is_unitwise(lambda x: 1 / 0)
+        assert not rules.is_unitwise(activations.get(name), row), name
+    assert rules.is_unitwise(lambda x: ops.sin(x) * 3, row)
+    assert not rules.is_unitwise(lambda x: x - ops.mean(x, axis=-1, keepdims=True), row)
+    assert not rules.is_unitwise(lambda x: x - ops.sum(ops.relu(x - 4), axis=-1, keepdims=True), row)  # only of large
+    assert not rules.is_unitwise(lambda x: ops.where(x >= ops.max(x, axis=-1, keepdims=True), x, 0.0), row)
+    assert not rules.is_unitwise(lambda x: 1 / 0, row)
+    assert rules.is_defined_everywhere(activations.get("gelu"), row)
+    assert not rules.is_defined_everywhere(ops.log, row)
+
+
+def halves(v):
+    return ops.concatenate([ops.relu(v[..., :16]), ops.tanh(v[..., 16:])], -1)
+
+
+def centered(v):
+    return v - ops.mean(v, axis=tuple(range(2, len(v.shape))), keepdims=True) if len(v.shape) > 2 else v
+
+
+def test_activations_are_asked_at_the_layers_own_width_and_rank():
+    for wrap in (lambda f: {"activation": f}, None):
+        for shape, layer, width, function in (
+            ((5,), kl.Dense, 32, halves),
+            ((6, 6, 2), lambda *args, **how: kl.Conv2D(*args, 3, **how), 4, centered),
+        ):
+            x = keras.Input(shape)
+            h = layer(width, name="h", **(wrap(function) if wrap else {}))(x)
+            h = h if wrap else kl.Activation(function)(h)
+            teacher = randomize(keras.Model(x, kl.Dense(2)(kl.Flatten()(h))))
+            with pytest.raises(Net2NetError, match="mixes channels, so copies would change its values"):
+                net2wider_net(teacher, {"h": 2 * width})
+
+
+def test_an_activation_layer_is_asked_with_the_weights_it_has():
+    phi = ParametricActivation(kl.Softmax())
+    x = keras.Input((5,))
+    teacher = randomize(keras.Model(x, kl.Dense(2)(kl.Dense(4, activation=phi, name="h")(x))))
+    phi.build((None, 4))
+    phi.a.assign(0.1)
+    with pytest.raises(Net2NetError, match="its activation 'ParametricActivation' mixes channels"):
+        net2wider_net(teacher, {"h": 7})
+
+
+# Sums of unlike shapes
+
+
+SUMS = {
+    "a_column_in_a_batch": [(None, 6, 4), (None, 6, 1)],
+    "a_number_for_each_example": [(None, 6, 4), (None, 1, 1)],
+    "a_number_in_a_row": [(None, 4), (None, 1)],
+    "a_column_first": [(None, 6, 1), (None, 1, 4)],
+    "a_column_in_a_batch_of_one": [(1, 6, 4), (1, 6, 1)],
+}
+
+
+@pytest.mark.parametrize("name", SUMS)
+@pytest.mark.parametrize("add", [kl.Add(), kl.Average(), lambda pair: pair[0] + pair[1]])
+def test_what_keras_may_take_for_a_bias_is_not_widened(name, add):
+    inputs = [keras.Input(batch_shape=shape) for shape in SUMS[name]]
+    terms = [kl.Dense(shape[-1], name=f"h{i}")(x) for i, (x, shape) in enumerate(zip(inputs, SUMS[name], strict=True))]
+    teacher = randomize(keras.Model(inputs, kl.Dense(2)(add(terms))))
+    wide = max(range(2), key=lambda i: SUMS[name][i][-1])
+    with pytest.raises(Net2NetError, match="adds tensors of unlike shapes, .* give them equal shapes"):
+        net2wider_net(teacher, {f"h{wide}": 6})
+
+
+@pytest.mark.parametrize("shapes", [[(6, 4), (1, 4)], [(6, 6, 4), (6, 1, 4)], [(4,), (4,)], [(6, 6, 4), (6, 6, 1)]])
+def test_a_sum_that_keras_cannot_mistake_is_widened(float64, shapes):
+    inputs = [keras.Input(shape) for shape in shapes]
+    terms = [kl.Dense(shape[-1], name=f"h{i}")(x) for i, (x, shape) in enumerate(zip(inputs, shapes, strict=True))]
+    teacher = randomize(keras.Model(inputs, kl.Dense(2)(terms[0] + terms[1])))
+    student = net2wider_net(teacher, {"h0": 6}, split="random", seed=0)
+    for batch in (1, 6, 16):
+        outputs = [np.asarray(model(example_inputs(teacher, batch))) for model in (teacher, student)]
+        np.testing.assert_allclose(*outputs, rtol=0, atol=1e-12 * np.abs(outputs[0]).max())
+
+
+# zeropad, where new channels have any values
+
+
+def test_zeropad_keeps_the_function_of_a_normalization_over_several_axes(float64):
+    norm = kl.Normalization(axis=(1, 2))
+    norm.adapt(np.random.default_rng(0).normal(3, 2, (50, 6, 4)))
+    x = keras.Input((6, 3))
+    teacher = keras.Model(x, kl.Dense(2)(kl.Flatten()(norm(kl.Dense(4, name="h")(x)))))
+    for init in ("zeropad", "net2wider"):
+        student = net2wider_net(teacher, {"h": 9}, init=init, seed=0)
+        assert relative_gap(teacher, student) <= EXACT["float64"]
+
+
+@pytest.mark.parametrize("step", [ops.sqrt, lambda h: 1 / h, kl.Activation(ops.log)])
+def test_zeropad_is_refused_where_not_all_values_are_defined(float64, step):
+    x = keras.Input((5,))
+    positive = kl.Dense(4, name="h", activation="sigmoid")(x)
+    teacher = randomize(keras.Model(x, kl.Dense(2)(step(positive))))
+    assert relative_gap(teacher, net2wider_net(teacher, {"h": 7}, seed=0)) <= EXACT["float64"]
+    with pytest.raises(Net2NetError, match="init: 'zeropad' gives .* new channels with any values"):
+        net2wider_net(teacher, {"h": 7}, init="zeropad")
 
 
 def test_no_warnings_of_our_own():

@@ -558,6 +558,236 @@ def test_trainable_flags_of_models():
     student = net2wider_net(teacher, {"hidden": 8})
     assert not student.trainable
     assert student.trainable_weights == []
+    teacher.get_layer("hidden").trainable = True
+    student = net2wider_net(teacher, {"hidden": 8})
+    assert [layer.trainable for layer in student.layers] == [layer.trainable for layer in teacher.layers]
+    assert student.get_layer("hidden").trainable
+    deeper = net2deeper_net(teacher, "hidden")
+    assert deeper.get_layer("hidden_deeper").trainable
+    part.trainable = False
+    inner = net2deeper_net(teacher, "in_part").get_layer("part").get_layer("in_part_deeper")
+    assert inner.trainable
+    assert all(v.trainable for v in inner.weights)
+
+
+def test_trainable_flags_below_a_layer():
+    x = keras.Input((6, 4))
+    attention = kl.MultiHeadAttention(2, 3, name="attention")
+    rows = kl.LSTM(4, return_sequences=True, name="rows")
+    each = kl.TimeDistributed(kl.Dense(4), name="each")
+    teacher = keras.Model(x, kl.Dense(2)(kl.Dense(5, name="hidden")(each(rows(attention(x, x))))))
+    attention.query_dense.trainable = rows.cell.trainable = each.layer.trainable = False
+    teacher.get_layer("hidden").bias.trainable = False
+    for student in (net2wider_net(teacher, {"hidden": 8}), net2deeper_net(teacher, "hidden")):
+        assert not student.get_layer("attention").query_dense.trainable
+        assert not student.get_layer("rows").cell.trainable
+        for old in teacher.layers:
+            new = student.get_layer(old.name)
+            assert [v.trainable for v in new.weights] == [v.trainable for v in old.weights]
+
+
+# What two layers share, and what has a name of Keras'
+
+
+def leaky(v):
+    return ops.where(v > 0, v, 0.2 * v)
+
+
+leaky.__name__ = "relu"  # as a user's own may be called
+
+
+def own(v):
+    return v * ops.sigmoid(1.702 * v)
+
+
+def shared_by_wrappers():
+    x, y, dense = keras.Input((6, 3)), keras.Input((6, 3)), kl.Dense(4, activation="tanh")
+    h = kl.Concatenate()([kl.TimeDistributed(dense)(x), kl.TimeDistributed(dense)(y)])
+    return keras.Model([x, y], kl.Dense(2)(kl.Flatten()(h)))
+
+
+def shared_by_a_wrapper_and_a_call():
+    x, y, dense = keras.Input((6, 3)), keras.Input((3,)), kl.Dense(4)
+    return keras.Model([x, y], [kl.Dense(2)(kl.TimeDistributed(dense)(x)), kl.Dense(2)(dense(y))])
+
+
+def shared_by_a_wrapper_and_a_model():
+    inside, x, y = keras.Input((3,)), keras.Input((6, 3)), keras.Input((3,))
+    part = keras.Model(inside, kl.Dense(4)(inside))
+    return keras.Model([x, y], [kl.Dense(2)(kl.TimeDistributed(part)(x)), kl.Dense(2)(part(y))])
+
+
+def shared_as_a_cell():
+    x, cell = keras.Input((6, 3)), kl.GRUCell(4)
+    return keras.Model(x, kl.Dense(2)(kl.RNN(cell)(x) + kl.RNN(cell)(x)))
+
+
+def shared_as_an_activation():
+    x, slope = keras.Input((4,)), kl.PReLU()
+    model = keras.Model(x, kl.Dense(2)(kl.Dense(4, activation=slope)(kl.Dense(4, activation=slope)(x))))
+    model(np.zeros((1, 4)))  # or the slope has no weight yet
+    return model
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        shared_by_wrappers,
+        shared_by_a_wrapper_and_a_call,
+        shared_by_a_wrapper_and_a_model,
+        shared_as_a_cell,
+        shared_as_an_activation,
+    ],
+)
+def test_a_weight_that_two_layers_hold_is_refused(make):
+    teacher = make()
+    for grow in (lambda: net2wider_net(teacher, 2), lambda: net2deeper_net(teacher)):
+        with pytest.raises(
+            Net2NetError, match="layers '.*' and '.*' share the weight '.*', which a student's would not"
+        ):
+            grow()
+
+
+def test_a_variable_in_an_operation_is_refused():
+    x, scale = keras.Input((4,)), keras.Variable(2.0)
+    teacher = keras.Model(x, kl.Dense(2)(kl.Dense(3, name="hidden")(x) * scale))
+    for grow in (lambda: net2wider_net(teacher, 2), lambda: net2deeper_net(teacher)):
+        with pytest.raises(Net2NetError, match="is called on a variable, .*; make it the weight of a layer"):
+            grow()
+
+
+def inside_a_wrapper(function):
+    x = keras.Input((6, 3))
+    return x, kl.TimeDistributed(kl.Dense(4, activation=function))(x)
+
+
+def inside_a_cell(function):
+    x = keras.Input((6, 3))
+    return x, kl.RNN(kl.SimpleRNNCell(4, activation=function), return_sequences=True)(x)
+
+
+def inside_a_model_in_a_wrapper(function):
+    x, inside = keras.Input((6, 3)), keras.Input((3,))
+    return x, kl.TimeDistributed(keras.Model(inside, kl.Dense(4, activation=function)(inside)))(x)
+
+
+def inside_a_parametric_activation(function):
+    x, phi = keras.Input((5,)), ParametricActivation(kl.Activation(function))
+    h = phi(kl.Dense(4, name="before")(x))
+    phi.a.assign(0.3)
+    return x, h
+
+
+@pytest.mark.parametrize("function", [leaky, own])
+@pytest.mark.parametrize(
+    "inside", [inside_a_wrapper, inside_a_cell, inside_a_model_in_a_wrapper, inside_a_parametric_activation]
+)
+def test_a_users_function_stays_itself_wherever_it_stands(float64, inside, function):
+    x, h = inside(function)
+    teacher = randomize(keras.Model(x, kl.Dense(2)(kl.Dense(5, name="hidden")(h))))
+    student = net2wider_net(teacher, {"hidden": 9}, split="random", seed=0)
+    assert relative_gap(teacher, student) <= EXACT["float64"]
+    assert relative_gap(teacher, net2deeper_net(student, "hidden")) <= EXACT["float64"]
+
+
+def test_a_users_function_grows_again_behind_a_parametric_activation(float64):
+    x = keras.Input((5,))
+    teacher = randomize(keras.Model(x, kl.Dense(2)(kl.Dense(6, activation=own, name="hidden")(x))))
+    student = net2deeper_net(teacher, "hidden", activation="parametric")
+    student.get_layer("hidden_deeper_activation").a.assign(0.3)
+    again = net2deeper_net(net2wider_net(student, 2, seed=0), "hidden", activation="parametric")
+    assert relative_gap(student, again) <= EXACT["float64"]
+
+
+# Activations that change
+
+
+def test_an_activation_is_judged_by_what_it_is_now(float64):
+    x, slope = keras.Input((5,)), keras.Variable(0.0)
+    teacher = keras.Model(
+        x, kl.Dense(2)(kl.Dense(6, activation=lambda v: ops.where(v > 0, v, slope * v), name="hidden")(x))
+    )
+    layer = kl.LeakyReLU(0.0)
+    other = keras.Model(x, kl.Dense(2)(layer(kl.Dense(6, name="hidden")(x))))
+    for model in (teacher, other):
+        assert relative_gap(model, net2deeper_net(model, "hidden")) <= EXACT["float64"]
+    slope.assign(0.3)
+    layer.negative_slope = 0.3
+    for model in (teacher, other):
+        with pytest.raises(Net2NetError, match="is not idempotent"):
+            net2deeper_net(model, "hidden")
+
+
+def test_winner_take_all_is_not_idempotent(float64):
+    def winner(v):
+        return ops.where(v >= ops.max(v, axis=-1, keepdims=True), v, 0.0)
+
+    x = keras.Input((5,))
+    teacher = keras.Model(x, kl.Dense(2)(kl.Dense(4, activation=winner, name="hidden")(x)))
+    with pytest.raises(Net2NetError, match="is not idempotent"):
+        net2deeper_net(teacher, "hidden")
+
+
+@pytest.mark.parametrize("activation", ["exponential", lambda v: ops.exp(v)])
+def test_no_blend_with_what_overflows(activation):
+    x = keras.Input((5,))
+    for h in (
+        kl.Dense(4, activation=activation, name="hidden")(x),
+        kl.Activation(activation)(kl.Dense(4, name="hidden")(x)),
+    ):
+        teacher = keras.Model(x, kl.Dense(2)(h))
+        with pytest.raises(Net2NetError, match="applied twice, is soon larger than any number.*activation='linear'"):
+            net2deeper_net(teacher, "hidden", activation="parametric")
+        assert relative_gap(teacher, net2deeper_net(teacher, "hidden", activation="linear")) <= EXACT["float32"]
+
+
+# Inputs and optimizers
+
+
+class Maybe(kl.Layer):
+    def call(self, x, more=None):
+        return x if more is None else x + more
+
+    def compute_output_shape(self, x_shape, more_shape=None):
+        return x_shape
+
+
+def test_an_optional_input_stays_optional(float64):
+    x, more = keras.Input((5,)), keras.Input((5,), optional=True)
+    teacher = randomize(keras.Model([x, more], kl.Dense(2)(kl.Dense(4, name="hidden")(Maybe()(x, more)))))
+    for student in (net2wider_net(teacher, {"hidden": 6}), net2deeper_net(teacher, "hidden")):
+        for inputs in ([np.ones((1, 5)), None], [np.ones((1, 5)), np.ones((1, 5))]):
+            assert np.abs(np.asarray(teacher(inputs)) - np.asarray(student(inputs))).max() < 1e-12
+
+
+def test_a_sparse_input_stays_sparse():
+    x = keras.Input((5,), sparse=True)
+    teacher = keras.Model(x, kl.Dense(2)(kl.Dense(4, name="hidden")(x)))
+    assert net2wider_net(teacher, 2).inputs[0].sparse
+
+
+@pytest.mark.parametrize("wrap", [lambda it: it, keras.optimizers.LossScaleOptimizer])
+def test_what_does_not_decay_stays_so(wrap):
+    x = keras.Input((5,))
+    teacher = keras.Model(x, kl.Dense(2, name="end")(kl.Dense(4, activation="relu", name="hidden")(x)))
+    inner = keras.optimizers.AdamW(weight_decay=0.1)
+    inner.exclude_from_weight_decay(var_list=[teacher.get_layer("end").kernel], var_names=["bias"])
+    teacher.compile(wrap(inner), "mse")
+    for student in (net2wider_net(teacher, 2), net2deeper_net(teacher)):
+        new = getattr(student.optimizer, "inner_optimizer", student.optimizer)
+        decaying = {v.path for v in student.trainable_variables if new._use_weight_decay(v)}
+        assert decaying == {v.path for v in student.trainable_variables if v.name == "kernel"} - {"end/kernel"}
+
+
+def test_a_nested_model_that_is_given_more_than_it_takes_is_refused():
+    left, right, x = keras.Input((4,), name="left"), keras.Input((4,), name="right"), keras.Input((5,))
+    inside = {"left": left, "right": right}
+    part = keras.Model(inside, kl.Concatenate()([kl.Dense(3, activation="relu")(left), kl.Dense(2)(right)]))
+    given = {name: kl.Dense(4, name=f"to_{name}")(x) for name in ("more", "right", "left")}
+    teacher = keras.Model(x, kl.Dense(2)(part(given)))
+    for grow in (lambda: net2wider_net(teacher, {"to_left": 6}), lambda: net2deeper_net(teacher)):
+        with pytest.raises(Net2NetError, match="has 2 inputs but is called with 3; call it with its own alone"):
+            grow()
 
 
 # Compiled alike
@@ -1369,6 +1599,27 @@ ERRORS = {
     "nested_batch_norm": (
         lambda: net2deeper_net(keras.Sequential([small(), kl.Dense(2)]), "hidden", batch_norm=True, x=digits(16)[0]),
         "batch_norm: layer 'hidden' is inside a nested model, where .*; leave batch_norm out, or flatten the model$",
+    ),
+    "noise_none": (lambda: net2wider_net(small(), 2, noise=None), "noise: expected a standard deviation .*, got None"),
+    "noise_text": (lambda: net2wider_net(small(), 2, noise="x"), "noise: expected a standard deviation .*, got 'x'"),
+    "seed_negative": (lambda: net2wider_net(small(), 2, seed=-1), "seed: expected at least 0, got -1"),
+    "seed_text": (lambda: net2deeper_net(small(), seed="a"), "seed: expected an integer, got 'a'"),
+    "after_nested": (lambda: net2deeper_net(small(), [["hidden"]]), "after: expected a layer's name, a list of names"),
+    "factor_complex": (lambda: net2wider_net(small(), np.complex64(2)), "widths: expected a factor over 1"),
+    "factor_huge": (lambda: net2wider_net(small(), 1e300), "widths: expected at most 2147483647 units, got 6"),
+    "init_array": (lambda: net2wider_net(small(), 2, init=np.array(["a", "b"])), "init: expected 'net2wider' or"),
+    "batch_norm_shape": (
+        lambda: net2deeper_net(small(), batch_norm=True, x=np.ones((3, 4))),
+        r"x: expected inputs of the teacher, arrays of shape \(None, 8, 8, 1\) with at least one example",
+    ),
+    "batch_norm_empty": (
+        lambda: net2deeper_net(small(), batch_norm=True, x=np.ones((0, 8, 8, 1))),
+        "x: expected inputs of the teacher, .* with at least one example",
+    ),
+    "batch_norm_text": (lambda: net2deeper_net(small(), batch_norm=True, x="x"), "x: expected inputs of the teacher"),
+    "batch_norm_nan": (
+        lambda: net2deeper_net(small(), batch_norm=True, x=np.full((3, 8, 8, 1), np.nan)),
+        "x: what layer 'conv' gives for it is not finite",
     ),
     "gap_no_model": (
         lambda: function_gap(small(), keras.Sequential([keras.Input((8, 8, 1)), kl.Flatten()])),
