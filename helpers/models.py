@@ -52,8 +52,9 @@ def net2wider_net(teacher, widths, *, init="net2wider", split="equal", noise=0.0
     ------
     Net2NetError
         If a width is not larger than it was, a layer is unknown or tied to the model's input or output, two names of
-        one group ask for different widths, or the model holds something that cannot be widened exactly; with "zeropad"
-        also if a layer takes statistics over channels, where new ones would count.
+        one group ask for different widths, or the model holds something that cannot be widened exactly, such as a
+        weight that two layers share; with "zeropad" also if a layer takes statistics over channels, where new ones
+        would count, or does what is not defined for all values.
 
     Examples
     --------
@@ -184,8 +185,9 @@ def net2deeper_net(
     ------
     Net2NetError
         If a layer is unknown, is no Dense or convolution, or is the output; if its activation f is not idempotent, that
-        is f(f(v)) differs from f(v) for some v; if `batch_norm` has no `x`; or if the order in which Keras runs the
-        model's layers decides which of them see a mask.
+        is f(f(v)) differs from f(v) for some v; if `batch_norm` has no `x`, or one that the teacher gives no finite
+        outputs for; if two layers share a weight; or if the order in which Keras runs the model's layers decides which
+        of them see a mask.
 
     Examples
     --------
@@ -473,7 +475,7 @@ def _student(teacher, placed, settings=lambda layer: {}, **how):
             if array.shape != tuple(new_weight.shape):
                 mend = "mend its rule, or its get_config"
                 if getattr(old, "lora_enabled", False) or getattr(old, "quantization_mode", None):
-                    mend = "a layer with LoRA or quantization cannot widen; let the model grow first"
+                    mend = "weights of LoRA or quantization cannot follow; let the model grow first"
                 raise Net2NetError(
                     f"layer {old.name!r}: its rule gives weight {old_weight.name!r} the shape {array.shape}, the "
                     f"new layer wants {tuple(new_weight.shape)}; {mend}"

@@ -699,6 +699,20 @@ def test_a_users_function_grows_again_behind_a_parametric_activation(float64):
     assert relative_gap(student, again) <= EXACT["float64"]
 
 
+def test_a_constraint_on_norms_changes_divided_weights_at_the_first_update(float64):
+    unit = keras.constraints.UnitNorm()
+    hidden = kl.Dense(6, "relu", kernel_constraint=unit, name="hidden")
+    teacher = keras.Sequential([keras.Input((5,)), hidden, kl.Dense(2, kernel_constraint=unit)])
+    for layer in teacher.layers:
+        layer.kernel.assign(unit(layer.kernel))
+    teacher.compile(keras.optimizers.SGD(0.0), "mse")
+    student, x = net2wider_net(teacher, 2, seed=0), example_inputs(teacher)
+    assert relative_gap(teacher, student, x) <= EXACT["float64"]
+    for model in (teacher, student):
+        model.train_on_batch(x, np.zeros((16, 2)))
+    assert relative_gap(teacher, student, x) > 0.1
+
+
 # Activations that change
 
 
@@ -1235,6 +1249,16 @@ def test_a_layer_with_lora_is_followed_by_a_plain_one(float64):
     teacher.get_layer("hidden").enable_lora(2)
     randomize(teacher)
     assert relative_gap(teacher, net2deeper_net(teacher, "hidden")) <= EXACT["float64"]
+
+
+@pytest.mark.parametrize("mode", ["lora", "int4", "float8"])
+def test_weights_of_lora_and_quantization_do_not_widen(mode):
+    x = keras.Input((5,))
+    teacher = keras.Model(x, kl.Dense(2)(kl.Dense(4, activation="relu", name="hidden")(x)))
+    hidden = teacher.get_layer("hidden")
+    hidden.enable_lora(2) if mode == "lora" else hidden.quantize(mode)
+    with pytest.raises(Net2NetError, match="layer 'hidden': .*; weights of LoRA or quantization cannot follow"):
+        net2wider_net(teacher, {"hidden": 8})
 
 
 def test_a_quantized_model_is_refused():
