@@ -118,10 +118,17 @@ def frozen(call, reason):
 
 
 def probe(function):
-    """The same function, to be called on numbers; a layer's copy where a call would build the layer itself."""
-    if isinstance(function, keras.layers.Layer) and not function.built:
+    """The same function, to be called on numbers, without a trace in a layer; a copy where a call would build it."""
+    if not isinstance(function, keras.layers.Layer):
+        return function
+    if not function.built:
         return type(function).from_config(function.get_config())
-    return function
+
+    def ask(x):
+        with keras.StatelessScope():
+            return function(x)
+
+    return ask
 
 
 def remembered(ask):

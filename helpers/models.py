@@ -326,7 +326,7 @@ def _is_idempotent(function, shape):
         once = ask(keras.ops.convert_to_tensor(_STEPS[None]))
         # An activation with weights of its own changes while it is trained.
         return (
-            not getattr(ask, "weights", None)
+            not any(getattr(it, "weights", None) for it in (function, ask))
             and np.array_equal(keras.ops.convert_to_numpy(once), keras.ops.convert_to_numpy(ask(once)))
             and rules.is_unitwise(function, shape)
         )

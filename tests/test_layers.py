@@ -993,6 +993,32 @@ def test_an_activation_layer_is_asked_with_the_weights_it_has():
         net2wider_net(teacher, {"h": 7})
 
 
+class Counting(kl.Layer):
+    """A ReLU that counts its calls, and has something to say of them."""
+
+    def build(self, shape):
+        self.calls = self.add_weight(shape=(), initializer="zeros", trainable=False)
+
+    def call(self, v):
+        self.calls.assign_add(1.0)
+        self.add_loss(ops.mean(v))
+        return ops.relu(v)
+
+
+def test_asking_a_layer_leaves_no_trace_in_it():
+    counting = Counting()
+    counting.build((None, 4))
+    x = keras.Input((5,))
+    teacher = keras.Model(x, kl.Dense(2)(kl.Dense(4, activation=counting, name="h")(x)))
+    before, losses = float(counting.calls.numpy()), len(counting.losses)
+    assert rules.is_unitwise(counting, (None, 4))
+    channel_groups(teacher)
+    with pytest.raises(Net2NetError, match="is not idempotent"):  # what has weights may change
+        net2deeper_net(teacher, "h")
+    assert float(counting.calls.numpy()) == before
+    assert len(counting.losses) == losses
+
+
 # Sums of unlike shapes
 
 
