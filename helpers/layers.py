@@ -146,37 +146,41 @@ def remembered(ask):
 @remembered
 def is_unitwise(function, shape):
     """Ask an activation on numbers whether each unit's value depends on that unit alone, by one rule for all."""
-    v = np.random.default_rng(0).normal(scale=3, size=_small(shape)).astype("float32")
+    v = np.random.default_rng(0).normal(scale=3, size=small(shape)).astype("float32")
     others = v.copy()
     others[..., 1::2] = np.random.default_rng(1).normal(scale=300, size=others[..., 1::2].shape)
     try:
-        ask = probe(function)
-        before, after = (keras.ops.convert_to_numpy(ask(keras.ops.convert_to_tensor(x)))[..., ::2] for x in (v, others))
+        before, after = (_answers(lambda x: probe(function)(x), [x])[0][..., ::2] for x in (v, others))
         alone = np.allclose(before.astype(float), after.astype(float), rtol=1e-4, atol=1e-5, equal_nan=True)
     except Exception:  # it may be the user's, and fail in any way
         return False
     return alone and _keeps_copies(lambda x: probe(function)(x), [v], v.shape[-1], atol=1e-5, equal_nan=True)
 
 
+@remembered
+def is_defined_everywhere(function, shape):
+    """Ask an activation on numbers whether what it gives is finite; a logarithm, say, fails."""
+    return is_defined(probe(function), [np.random.default_rng(0).normal(scale=3, size=small(shape))])
+
+
 def is_defined(function, arrays):
     """Ask a function on numbers, some of them 0, whether what it gives is finite."""
     arrays = [np.where(np.arange(a.size).reshape(a.shape) % 5, a, a.dtype.type(0)) for a in arrays]
     try:
-        outs = keras.tree.flatten(function(*map(keras.ops.convert_to_tensor, arrays)))
-        return all(np.isfinite(keras.ops.convert_to_numpy(y).astype(float)).all() for y in outs)
+        return all(np.isfinite(y.astype(float)).all() for y in _answers(function, arrays))
     except Exception:  # it may be the user's, and fail in any way
         return False
 
 
-@remembered
-def is_defined_everywhere(function, shape):
-    """Ask an activation on numbers whether what it gives is finite; a logarithm, say, fails."""
-    return is_defined(probe(function), [np.random.default_rng(0).normal(scale=3, size=_small(shape))])
-
-
-def _small(shape):
+def small(shape):
     """A shape like this one that numbers can be drawn for: all of its channels, and of all else a few."""
     return 5, *(min(side or 3, 3) for side in shape[1:-1]), shape[-1] or 8
+
+
+def _answers(function, arrays):
+    """What a function gives for arrays, as a list of arrays."""
+    outs = function(*map(keras.ops.convert_to_tensor, arrays))
+    return [keras.ops.convert_to_numpy(y) for y in keras.tree.flatten(outs)]
 
 
 def _keeps_copies(function, arrays, width, **tolerance):
@@ -185,10 +189,7 @@ def _keeps_copies(function, arrays, width, **tolerance):
     mapping = np.array([*range(width), *reversed(range(width)), *[0] * (width + 1)])
     copies = [a[..., mapping] if a.shape[-1:] == (width,) else a for a in arrays]
     try:
-        before, after = (
-            [keras.ops.convert_to_numpy(y) for y in keras.tree.flatten(function(*map(keras.ops.convert_to_tensor, xs)))]
-            for xs in (arrays, copies)
-        )
+        before, after = (_answers(function, each) for each in (arrays, copies))
         copied = [y[..., mapping] for y in before if y.shape[-1] == width]
         return [y.shape for y in copied] == [y.shape for y in after] and all(
             np.allclose(y.astype(float), z.astype(float), rtol=1e-4, **tolerance)
@@ -614,20 +615,15 @@ def _operation(operation, call):
         return _reshaped(call, operation.name, ("newshape", len(operation.newshape) - 1))
     if kind == "Add" and call.has_array:
         return frozen(call, f"the operation Add ({operation.name!r}) takes an array, and {_BIAS}")
-    if not _treats_channels_alike(call):
+    numbers, width = _numbers(call)
+    if not _keeps_copies(call.on_numbers, numbers, width, equal_nan=True):
         return frozen(
             call, f"the operation {kind} ({operation.name!r}) mixes its channels, or has constants for each of them"
         )
-    if not is_defined(call.on_numbers, _numbers(call)[0]):
+    if not is_defined(call.on_numbers, numbers):
         for x in call.xs:
             call.limit(x, operation.name)
     return _merge(operation, call)
-
-
-def _treats_channels_alike(call):
-    """Ask an operation on numbers that fit the tensors which enter it."""
-    arrays, width = _numbers(call)
-    return _keeps_copies(call.on_numbers, arrays, width, equal_nan=True)
 
 
 def _numbers(call):

@@ -307,7 +307,7 @@ def _block(graph, layer, new_activation):
             "identity layer with it would change the function; relu, relu6 and linear are idempotent. With "
             "activation='linear' or 'parametric' the new layer can follow any"
         )
-    if new_activation == "parametric" and _overflows(activation):
+    if new_activation == "parametric" and _overflows(activation, graph.tensors[end].shape):
         return (
             f"its activation {name!r}, applied twice, is soon larger than any number, and no blend with that can be "
             "taken; use activation='linear'"
@@ -315,15 +315,13 @@ def _block(graph, layer, new_activation):
     return _Block(layer, end, activation)
 
 
-_STEPS = np.concatenate([np.linspace(-8, 8, 257), np.geomspace(1e-6, 1e3, 64), -np.geomspace(1e-6, 1e3, 64)])
-
-
 @rules.remembered
 def _is_idempotent(function, shape):
     """Ask an activation on numbers whether applying it twice is the same as applying it once."""
+    steps = np.concatenate([np.linspace(-8, 8, 257), np.geomspace(1e-6, 1e3, 64), -np.geomspace(1e-6, 1e3, 64)])
     try:
         ask = rules.probe(function)
-        once = ask(keras.ops.convert_to_tensor(_STEPS[None]))
+        once = ask(keras.ops.convert_to_tensor(steps[None]))
         # An activation with weights of its own changes while it is trained.
         return (
             not any(getattr(it, "weights", None) for it in (function, ask))
@@ -334,13 +332,14 @@ def _is_idempotent(function, shape):
         return False
 
 
-def _overflows(activation):
+def _overflows(activation, shape):
     """Ask an activation on numbers whether applying it twice is soon too much for float32."""
     function = getattr(activation, "activation", activation)  # as a function, or of a layer Activation
     if isinstance(function, kl.Layer):  # another activation of Keras as a layer: none grows so fast
         return False
-    twice = function(function(keras.ops.convert_to_tensor(_STEPS[:257].astype("float32"))))
-    return not np.isfinite(keras.ops.convert_to_numpy(twice)).all()
+    shape = rules.small(shape)
+    steps = np.linspace(-8, 8, np.prod(shape), dtype="float32").reshape(shape)
+    return not rules.is_defined(lambda v: function(function(v)), [steps])
 
 
 def _new_block(block, activation, kernel_size, batch_norm, init, rng, taken):
@@ -469,6 +468,13 @@ def _student(teacher, placed, settings=lambda layer: {}, **how):
         return pairs[layer]
 
     student = _clone(teacher, copy, made=made, **how)
+    # A model hands its flag on to its layers, and a layer to its parts and weights: so the outer ones come first.
+    for old, new in [(teacher, student), *reversed(made.items())]:
+        for part, its in [(old, new)] if g.is_graph(old) else _part_pairs(old, new):
+            its.trainable = part.trainable
+    for news in how.get("behind", {}).values():
+        for new in news:
+            new.trainable = True
     for old, new in pairs.items():
         for old_weight, new_weight in _weight_pairs(old, new):
             array = placed(old_weight, new_weight)
@@ -481,39 +487,19 @@ def _student(teacher, placed, settings=lambda layer: {}, **how):
                     f"new layer wants {tuple(new_weight.shape)}; {mend}"
                 )
             new_weight.assign(array)
+            new_weight.trainable = old_weight.trainable
         for part in _parts(new):
             vars(part).pop("add_weight", None)
         _give_functions(old, new)
         _settle(new)
-    # A model hands its flag on to its layers, and a layer to its parts and weights: so the outer ones come first.
-    for old, new in [(teacher, student), *reversed(made.items())]:
-        if isinstance(old, kl.Layer):
-            for part, its in [(old, new)] if g.is_graph(old) else zip(_parts(old), _parts(new), strict=True):
-                its.trainable = part.trainable
-            for old_weight, new_weight in () if g.is_graph(old) else _weight_pairs(old, new):
-                new_weight.trainable = old_weight.trainable
-    for news in how.get("behind", {}).values():
-        for new in news:
-            new.trainable = True
     return student
 
 
 def _give_functions(old, new):
     """Give the parts of a layer the functions of the old one's: by a name alone, Keras may have found its own."""
-    if len(parts := list(_parts(old))) != len(copies := list(_parts(new))):
-        raise Net2NetError(
-            f"layer {old.name!r} has {len(parts)} layers inside, but a new one with its settings has {len(copies)}; "
-            "mend its get_config"
-        )
-    for part, its in zip(parts, copies, strict=True):
-        for key, function in _functions(part).items():
+    for part, its in _part_pairs(old, new):
+        for key, function in _live(part, vars(part)).items():
             setattr(its, key, function)
-
-
-def _functions(part):
-    """The functions that a layer holds, by the names under which it does."""
-    held = {key: value for key, value in vars(part).items() if key.endswith(_FUNCTIONS)}
-    return {key: value for key, value in held.items() if callable(value) and not isinstance(value, kl.Layer)}
 
 
 def _settle(layer):
@@ -544,7 +530,7 @@ def _rebuilt(layer, settings=None):
             f"layer {layer.name!r} ({type(layer).__name__}) keeps a table outside its weights, which cannot be carried "
             "over; apply it before the model"
         )
-    known = {getattr(f, "__name__", ""): f for part in _parts(layer) for f in _functions(part).values()}
+    known = {getattr(f, "__name__", ""): f for part in _parts(layer) for f in _live(part, vars(part)).values()}
     with _naming(layer), keras.saving.custom_object_scope(known):
         config = layer.get_config()
         config |= _live(layer, config)
@@ -568,9 +554,9 @@ def _naming(layer):
         ) from error
 
 
-def _live(layer, config):
-    """The functions among a layer's settings, themselves: by its name alone, a user's own could not be found."""
-    live = {key: getattr(layer, key, None) for key in config if key.endswith(_FUNCTIONS)}
+def _live(layer, keys):
+    """The functions that a layer holds under these names: by its own name alone, a user's could not be found."""
+    live = {key: getattr(layer, key, None) for key in keys if key.endswith(_FUNCTIONS)}
     return {key: value for key, value in live.items() if callable(value) and not isinstance(value, kl.Layer)}
 
 
@@ -608,6 +594,16 @@ def _clone(model, copy, shape=lambda x: x.shape, behind=None, made=None):
     bare = keras.Model(model.input, model.output, name=model.name)
     inputs = keras.tree.map_structure(source, model.input)
     return keras.models.clone_model(bare, inputs, clone_function=copied, call_function=call)
+
+
+def _part_pairs(old, new):
+    """The layers inside a layer and inside its copy, themselves included, which come in the same order."""
+    if len(parts := list(_parts(old))) != len(copies := list(_parts(new))):
+        raise Net2NetError(
+            f"layer {old.name!r} has {len(parts)} layers inside, but a new one with its settings has {len(copies)}; "
+            "mend its get_config"
+        )
+    return zip(parts, copies, strict=True)
 
 
 def _weight_pairs(old, new):
