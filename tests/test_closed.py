@@ -101,7 +101,7 @@ def test_no_control_breaks_the_policy(browser, base, name):
         assert moved or name == "404"
         visit.page.keyboard.press("Control+k")  # opens the search
         visit.page.wait_for_timeout(1000)  # what is loaded later: the lab's digits, styles of formulas
-        visit.page.wait_for_load_state("networkidle")
+        visit.settle()
         assert visit.foreign == []
         assert [error for error in visit.errors if "Content Security Policy" in error] == []
 
@@ -116,7 +116,7 @@ def test_a_search_finds(browser, base):
         page.locator("#search-results li a").first.wait_for()
         if visit.base.startswith("http"):  # it may not read other files
             page.locator("#search-results p.context").first.wait_for()
-        page.wait_for_load_state("networkidle")
+        visit.settle()
         assert [error for error in visit.errors if "Content Security Policy" in error] == []
 
 

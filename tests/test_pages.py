@@ -4,6 +4,7 @@ import contextlib
 import functools
 import http.server
 import threading
+import time
 from html.parser import HTMLParser
 from urllib.parse import unquote, urlsplit
 
@@ -183,15 +184,36 @@ class Visit:
     def __init__(self, browser, base, name, width=1280, scheme="light", **options):
         self.context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme, **options)
         self.context.set_default_timeout(120_000)  # milliseconds; a busy machine is no fault of the page
-        self.base, self.errors, self.foreign = base, [], []
+        self.base, self.errors, self.foreign, self.loading = base, [], [], set()
+        self.scripts = options.get("java_script_enabled", True)
         self.context.route("**/*", self._judge)
         self.page = self.context.new_page()
         self.page.on("console", lambda said: self.errors.append(said.text) if said.type == "error" else None)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("requestfailed", lambda request: self.errors.append(f"failed: {request.url}"))
         self.page.on("response", self._check_status)
+        self.page.on("request", lambda request: self.loading.add(request))
+        for end in ("requestfinished", "requestfailed"):
+            self.page.on(end, lambda request: self.loading.discard(request))
         self.page.goto(f"{base}{name}.html", wait_until="load")
-        self.page.wait_for_load_state("networkidle")
+        self.settle()
+
+    def settle(self, seconds=120):
+        """Wait until nothing is on its way to the page and its scripts have nothing left to do.
+
+        Playwright's own "networkidle" may never come to a page that is slow to parse
+        (github.com/microsoft/playwright/issues/42598), and takes half a second for it on any other.
+        """
+        end = time.monotonic() + seconds
+        while self._is_busy():
+            if time.monotonic() > end:
+                pytest.fail(f"after {seconds} s still loading: {[request.url for request in self.loading]}")
+            self.page.wait_for_timeout(10)
+
+    def _is_busy(self):
+        if self.scripts:
+            self.page.evaluate("new Promise((done) => requestIdleCallback(done, { timeout: 1000 }))")
+        return bool(self.loading)
 
     def show_all(self):
         """Have all of the page laid out, as it is when a reader has seen all of it; a phone skips what is far below."""
@@ -297,6 +319,29 @@ def test_a_fault_in_the_browser_is_noticed(browser, tmp_path, planted, fault):
 
 
 @pytest.mark.browser
+def test_what_comes_late_is_waited_for_and_named_if_it_does_not_come(browser, tmp_path):
+    asked, answer = threading.Event(), threading.Event()
+
+    class Slow(Quiet):
+        def do_GET(self):
+            if self.path == "/late.js":
+                asked.set()
+                answer.wait(10)
+            super().do_GET()
+
+    (tmp_path / "page.html").write_text('<!doctype html><link rel="icon" href="data:,"><p>page', encoding="utf-8")
+    with serve(tmp_path, Slow) as site, Visit(browser, site, "page") as visit:
+        visit.page.evaluate("void setTimeout(() => fetch('late.js'))")
+        with pytest.raises(pytest.fail.Exception, match=r"after 0\.5 s still loading: \['http.*/late\.js'\]"):
+            visit.settle(seconds=0.5)
+        assert asked.is_set()
+        assert visit.errors == []
+        answer.set()
+        visit.settle()
+        assert f"404: {site}late.js" in visit.errors
+
+
+@pytest.mark.browser
 def test_a_barrier_is_noticed(browser, tmp_path):
     page = '<!doctype html><html lang="en"><title>A</title><main><h1>A</h1>{}</main>'
     (tmp_path / "sound.html").write_text(page.format("<p>black</p>"), encoding="utf-8")
@@ -334,7 +379,8 @@ def test_on_a_phone_code_that_scrolls_is_reached_by_keyboard_when_it_comes_near(
 def test_a_link_into_a_page_arrives_on_a_phone(browser, site, place):
     name, _, anchor = place.partition("#")
     with Visit(browser, site, "search", WIDTHS["phone"]) as visit:
-        visit.page.goto(f"{site}book/{name}.html#{anchor}", wait_until="networkidle")
+        visit.page.goto(f"{site}book/{name}.html#{anchor}")
+        visit.settle()
         visit.page.wait_for_timeout(500)
         top, left = visit.page.evaluate(
             """(id) => [document.getElementById(id).getBoundingClientRect().top,
