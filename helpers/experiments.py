@@ -26,22 +26,15 @@ from typing import NamedTuple
 import numpy as np
 
 from helpers.data import write_whole
-from helpers.networks import make_deeper_student, make_wider_student, mnist_cnn, small_cnn, small_inception
-from helpers.studies import STUDIES, Study
+from helpers.studies import STUDIES
 from helpers.weights import Net2NetError, check_choice
 
 # Keras is imported inside functions: `list` and `load_results` do without it; a run sets its threads first.
 
 __all__ = [
     "STUDIES",
-    "Study",
     "load_results",
-    "make_deeper_student",
-    "make_wider_student",
-    "mnist_cnn",
     "run_study",
-    "small_cnn",
-    "small_inception",
     "summarize",
     "train",
     "write_results",
@@ -233,8 +226,7 @@ class _Recorder:
     def __init__(self, study, seeds, out, source, command):
         self.study, self.seeds, self.out, self.source, self.command = study, seeds, out, source, command
         self.folder = out / ".runs" / study.name
-        origin = {"settings": study.numbers(), "data": source["sha256"], "versions": _versions()}
-        self.fingerprint = hashlib.sha256(json.dumps(origin, sort_keys=True).encode()).hexdigest()
+        self.fingerprint = fingerprint(study, source["sha256"], _versions())
         self.stamp = {"fingerprint": self.fingerprint, "commit": _commit(), "date": datetime.date.today().isoformat()}
         self.arms = ("teacher", *study.arms)
         self.recorded = self._read_recorded()
@@ -282,13 +274,14 @@ class _Recorder:
                 continue
             bar.update()
         for run, state, error in parallel(calls) if calls else ():
-            try:
-                if error:
-                    raise RuntimeError(error)
-                self._keep(run, state)
-                self._write_whole_seeds()
-            except (RuntimeError, OSError) as problem:
-                self.failures.append(f"{run}: {problem}")
+            if not error:
+                try:
+                    self._keep(run, state)
+                    self._write_whole_seeds()
+                except OSError as problem:
+                    error = problem
+            if error:
+                self.failures.append(f"{run}: {error}")
             bar.set_postfix_str(f"last: {run}")
             bar.update()
 
@@ -509,6 +502,12 @@ def _one_deterministic_thread(tf):
     tf.config.experimental.enable_op_determinism()
 
 
+def fingerprint(study, data, versions):
+    """What must be the same for rows to stand in one file; `data` is the images' checksum."""
+    origin = {"settings": study.numbers(), "data": data, "versions": versions}
+    return hashlib.sha256(json.dumps(origin, sort_keys=True).encode()).hexdigest()
+
+
 def _state_checksum(state):
     rest = {key: value for key, value in state.items() if key != "sha256"}
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
@@ -598,7 +597,7 @@ def load_results(name, folder=None):
     -------
     pandas.DataFrame
         One row for each measurement, columns as in the CSV. ``frame.attrs`` holds what made it: command,
-        commit, versions, machine, data and the study's definition.
+        commit, versions, machines, data and the study's definition.
 
     Raises
     ------

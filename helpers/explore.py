@@ -75,7 +75,9 @@ def widen(teacher=None, *, width=None, seed=0, way="equal", noise=0.0, mapping=N
     Raises
     ------
     Net2NetError
-        If the teacher is another kind of network, or the state does not fit it.
+        If the teacher is another kind of network, or a number or a list of the state does not fit it.
+    traitlets.TraitError
+        If `way` is none of its choices, or a value of another type.
 
     Examples
     --------
@@ -120,7 +122,9 @@ def deepen(teacher=None, *, kind="dense", activation=None, layers=1, v=2.0, imag
     Raises
     ------
     Net2NetError
-        If the teacher is another kind of network, or the state is none.
+        If the teacher is another kind of network, or a number or a list of the state does not fit.
+    traitlets.TraitError
+        If `kind` or `activation` is none of its choices, or a value of another type.
 
     Examples
     --------
@@ -139,7 +143,7 @@ def deepen(teacher=None, *, kind="dense", activation=None, layers=1, v=2.0, imag
         activation=weights["activation"] if activation is None else activation,
         layers=layers,
         v=v,
-        image=np.asarray(digit() if image is None else image).astype(int).tolist(),
+        image=np.asarray(digit() if image is None else image).tolist(),
         size=size,
         tap=_middle(size) if tap is None else list(tap),
     )
@@ -176,7 +180,7 @@ class Explorable(anywidget.AnyWidget):
     """An element of ``book/web`` whose state is this widget's synced traits; a subclass says what they mean.
 
     A subclass gives the element's name as ``tag`` and those traits' names as ``state``, takes its two faces' files from
-    `_faces`, and says in `_settle` what follows from a change of one of the traits named in ``moving``.
+    `faces`, and, if others follow from some traits, names these in ``moving`` and says in ``_settle`` what follows.
     """
 
     tag, state, moving = None, (), ()
@@ -186,15 +190,13 @@ class Explorable(anywidget.AnyWidget):
     def __init__(self, **state):
         super().__init__(**state)
         self._from_page = ()
-        self.observe(self._moved, list(self.moving))
+        if self.moving:  # no names would mean all traits
+            self.observe(self._moved, list(self.moving))
 
     def _moved(self, change):
         # The page has settled its state already, unless a single trait of it was linked to another widget.
         if len(self._from_page) < 2:
             self._settle(change)
-
-    def _settle(self, change):
-        raise NotImplementedError
 
     def set_state(self, sync_data):
         """Take what was moved in the page."""
@@ -230,7 +232,7 @@ def _word(value):
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _faces(tag):
+def faces(tag):
     """The module and the style that a notebook needs for an element, out of the files that pages load."""
     files = [*SHARED, f"{tag}.js"]
     script = "\n".join((WEB / name).read_text(encoding="utf-8") for name in files)
@@ -270,7 +272,7 @@ class Widen(Explorable):
     }
     tag, moving = "net2net-widen", ("width", "seed", "mapping")
     state = ("teacher", "width", "seed", "way", "noise", "mapping", "parts", "unit")
-    _esm, _css = _faces(tag)
+    _esm, _css = faces(tag)
 
     teacher = t.Dict().tag(sync=True)
     width = t.Int().tag(sync=True)
@@ -301,6 +303,10 @@ class Widen(Explorable):
         mapping = proposal["value"]
         _check_range("mapping: its length", len(mapping), self.n, 4 * self.n)
         return w.check_mapping(mapping, self.n, len(mapping)).tolist()
+
+    @t.validate("unit")
+    def _check_unit(self, proposal):
+        return _check_range("unit", proposal["value"], 0, 4 * self.n - 1)
 
     @t.validate("parts")
     def _check_parts(self, proposal):
@@ -343,7 +349,7 @@ class Widen(Explorable):
     @property
     def weights(self):
         """The student's w1, b1, w2, b2 in float64."""
-        w1, b1, w2, b2 = (np.array(self.teacher[name]) for name in ("w1", "b1", "w2", "b2"))
+        w1, b1, w2, b2 = _arrays(self.teacher)
         n, q = self.n, self.width
         if self.way == "randompad":
             # Drawn for all places and cut, so that a unit keeps its weights while the width moves.
@@ -379,10 +385,7 @@ class Widen(Explorable):
     @property
     def gap(self):
         """The largest difference between the student's output and the teacher's, from -1 to 1."""
-        return float(np.abs(self._values(self.weights) - self._values(self._taught())).max())
-
-    def _taught(self):
-        return tuple(np.array(self.teacher[name]) for name in ("w1", "b1", "w2", "b2"))
+        return float(np.abs(self._values(self.weights) - self._values(_arrays(self.teacher))).max())
 
     def _values(self, weights):
         w1, b1, w2, b2 = weights
@@ -390,7 +393,7 @@ class Widen(Explorable):
 
     def picture(self):
         """Draw the two functions, and below what each unit passes on."""
-        old, new = self._values(self._taught()), self._values(self.weights)
+        old, new = self._values(_arrays(self.teacher)), self._values(self.weights)
         gap = np.abs(new - old).max()
         copies_none = (np.arange(self.width) >= self.n) & (self.way == "randompad")
         origins = np.where(copies_none, -1, self.mapping)
@@ -432,7 +435,7 @@ class Deepen(Explorable):
     SIZES = ([1, 3], [3, 1], [3, 3], [5, 5])
     tag, moving = "net2net-deepen", ("size",)
     state = ("teacher", "kind", "activation", "layers", "v", "image", "size", "tap")
-    _esm, _css = _faces(tag)
+    _esm, _css = faces(tag)
 
     teacher = t.Dict().tag(sync=True)
     kind = t.Enum(["dense", "conv"], "dense").tag(sync=True)
@@ -456,8 +459,11 @@ class Deepen(Explorable):
     @t.validate("image")
     def _check_image(self, proposal):
         image = np.asarray(proposal["value"])
-        if image.shape != (28, 28) or image.min() < 0 or image.max() > 255:
-            raise Net2NetError(f"image: expected 28 rows of 28 numbers from 0 to 255, got shape {image.shape}")
+        if image.shape != (28, 28) or image.dtype.kind not in "iu" or image.min() < 0 or image.max() > 255:
+            raise Net2NetError(
+                f"image: expected 28 rows of 28 whole numbers from 0 to 255, got shape {image.shape} of {image.dtype}; "
+                "what `load_mnist` gives, from 0 to 1, is such an image after (255 * image).round().astype(int)[..., 0]"
+            )
         return proposal["value"]
 
     @t.validate("size")
@@ -488,7 +494,7 @@ class Deepen(Explorable):
         ]
         out = keras.layers.Dense(1, dtype="float64", name="out")
         model = keras.Sequential([keras.Input((1,), dtype="float64"), *dense, out])
-        w1, b1, w2, b2 = (np.array(self.teacher[name]) for name in ("w1", "b1", "w2", "b2"))
+        w1, b1, w2, b2 = _arrays(self.teacher)
         model.set_weights([w1, b1, *w.deeper2net_fc(n, float) * self.layers, w2, b2])
         return model
 
@@ -502,12 +508,7 @@ class Deepen(Explorable):
     @property
     def output(self):
         """What the new convolutions make of the image: float64, shape (28, 28), from 0 to 1."""
-        (h, width), image = self.size, np.array(self.image) / 255
-        for _ in range(self.layers):
-            padded = np.pad(image, (((h - 1) // 2, h // 2), ((width - 1) // 2, width // 2)))
-            windows = np.lib.stride_tricks.sliding_window_view(padded, (h, width))
-            image = np.einsum("ijhw,hw->ij", windows, self.kernel)
-        return image
+        return plots.convolved(np.array(self.image) / 255, self.kernel, self.layers)
 
     @property
     def gap(self):
@@ -523,7 +524,7 @@ class Deepen(Explorable):
         return v
 
     def _values(self, layers):
-        w1, b1, w2, b2 = (np.array(self.teacher[name]) for name in ("w1", "b1", "w2", "b2"))
+        w1, b1, w2, b2 = _arrays(self.teacher)
         phi, (identity, zeros) = ACTIVATIONS[self.activation], w.deeper2net_fc(len(b1), float)
         hidden = phi(X @ w1 + b1)
         for _ in range(layers):
@@ -538,17 +539,22 @@ class Deepen(Explorable):
         )
         if self.kind == "conv":
             h, width = self.size
-            figure = plots.kernels_on_image({"input": np.ones((1, 1)), f"{h} × {width}": self.kernel}, self.image)
+            kernels = {"input": np.ones((1, 1)), f"{h} × {width}": self.kernel}
+            figure = plots.kernels_on_image(kernels, self.image, self.layers)
             where = "in its middle" if self.tap == _middle(self.size) else f"at row {self.tap[0]}, column {self.tap[1]}"
-            return figure, f"A handwritten digit, and what a {h} × {width} kernel with its 1 {where} makes of it.", says
+            kernel = f"a {h} × {width} kernel with its 1 {where}"
+            return figure, f"A handwritten digit, and what {kernel}, applied {self.layers} times, makes of it.", says
         once, more = ACTIVATIONS[self.activation](V), self.again(V)
-        figure = plots.function_curves(V, {"φ(v)": once, f"φ {self.layers + 1} times": more}, "v", self.activation)
-        agree = "agree: it is idempotent" if np.array_equal(once, more) else "part"
-        return (
-            figure,
-            f"The activation {self.activation}, and the same applied {self.layers} more times. They {agree}.",
-            says,
-        )
+        curves, alt = {"φ(v)": once}, f"The activation {self.activation}"
+        if self.layers:
+            curves[f"φ {self.layers + 1} times"] = more
+            agree = "agree: it is idempotent" if np.array_equal(once, more) else "part"
+            alt += f", and the same applied {self.layers} more times. They {agree}"
+        return plots.function_curves(V, curves, "v", self.activation), f"{alt}.", says
+
+
+def _arrays(teacher):
+    return tuple(np.array(teacher[name]) for name in ("w1", "b1", "w2", "b2"))
 
 
 def _middle(size):

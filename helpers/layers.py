@@ -1,7 +1,7 @@
 """One short rule for each kind of layer: how its weights follow the mappings of its inputs and outputs.
 
 A *row* describes the channels of a tensor, the entries of its last axis: which group of units each comes from, in
-order. A rule reads the rows that enter a layer and answers with a `Rule.Plan`: the row that leaves it, which row each
+order. A rule reads the rows that enter a layer and answers with a `Plan`: the row that leaves it, which row each
 axis of each weight follows, and which settings are the width of a row. It draws nothing and places nothing; the rooms
 above do that, the same way for every layer.
 

@@ -13,7 +13,7 @@ from scipy import optimize, stats
 
 from helpers.weights import check_choice
 
-__all__ = ["Interval", "Line", "Paired", "cost", "ends", "interval", "line", "paired", "reach"]
+__all__ = ["Interval", "Line", "Paired", "ends", "interval", "line", "paired", "reach", "timed"]
 
 RESAMPLES = 9999
 NEVER = 1e150  # stands for infinity where arithmetic is done
@@ -80,7 +80,7 @@ def ends(frame, value="test_accuracy"):
     ----------
     frame : pandas.DataFrame
     value : str
-        A measured column.
+        A measured column; "seconds" and "cost" are those of `timed`.
 
     Returns
     -------
@@ -93,13 +93,18 @@ def ends(frame, value="test_accuracy"):
     >>> ends(frame, "val_loss")["a"].tolist()
     [1, 2]
     """
-    last = frame.loc[frame.groupby(["arm", "seed"])["update"].idxmax()]
+    counted = timed(frame) if value in ("seconds", "cost") else frame
+    last = counted.loc[counted.groupby(["arm", "seed"])["update"].idxmax()]
     table = last.pivot(index="seed", columns="arm", values=value)
     return table[frame["arm"].unique()]
 
 
-def cost(frame):
-    """The processor seconds of each row's run, with those of its teacher's training.
+def timed(frame):
+    """The frame with seconds of training alone, and with those of the teacher's training added to them.
+
+    A run's recorded seconds hold what TensorFlow takes to build the graph of an update, at the start and in every
+    further stage of a schedule: as much as hundreds of updates of a small network. It falls into the first stretch
+    between two measurements, so each stage's first stretch is counted at the pace of the others of that stage.
 
     Parameters
     ----------
@@ -107,25 +112,45 @@ def cost(frame):
 
     Returns
     -------
-    pandas.Series
-        In the frame's order; NaN for a student whose teacher is not in the frame. Networks from scratch, which are
-        all those whose name begins with "scratch", have no teacher, and the teacher is its own.
+    pandas.DataFrame
+        ``seconds`` without the graphs, and ``cost`` with the teacher's: NaN for a student whose teacher is not in the
+        frame. Networks from scratch, which are all those whose name begins with "scratch", have no teacher, and the
+        teacher is its own. A stage that was measured only at its ends keeps its seconds.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"arm": "scratch", "seed": 0, "update": [0, 10, 30], "seconds": [0.0, 5.0, 7.0]})
+    >>> timed(frame)["seconds"].tolist()
+    [0.0, 1.0, 3.0]
     """
-    taught = frame[frame["arm"] == "teacher"].groupby("seed")["seconds"].max()
+    definition = frame.attrs.get("definition", {})
+    seconds = frame["seconds"].copy()
+    for (arm, _), run in frame.sort_values("update").groupby(["arm", "seed"]):
+        stages = definition.get("budgets", {}).get(arm, [])[:-1]
+        starts = [0, *(-(-definition["images"] // definition["batch_size"]) * epochs for epochs in np.cumsum(stages))]
+        updates, took = np.diff(run["update"]), np.diff(run["seconds"])
+        stage = np.searchsorted(starts, run["update"].to_numpy()[:-1], side="right")
+        for each in np.unique(stage):
+            first, *others = np.flatnonzero(stage == each)
+            if others:
+                took[first] = updates[first] * took[others].sum() / updates[others].sum()
+        seconds[run.index] = np.concatenate([run["seconds"].to_numpy()[:1], took]).cumsum()
+    taught = seconds[frame["arm"] == "teacher"].groupby(frame["seed"]).max()
     alone = frame["arm"].str.match("scratch|teacher$")
-    return frame["seconds"] + frame["seed"].map(taught).where(~alone, 0.0)
+    return frame.assign(seconds=seconds, cost=seconds + frame["seed"].map(taught).where(~alone, 0.0))
 
 
-def reach(frame, goal="scratch", by="update", value="val_accuracy"):
+def reach(frame, goal=None, by="update", value="val_accuracy"):
     """When each run first reaches what another one ends with, at the measurements that were made.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-    goal : {"scratch", "teacher"}
-        The network from scratch of the same size, or the teacher; each of the same seed.
+    goal : str, optional
+        The arm whose end of the same seed is to be reached by all others; by default, for each arm that has one, its
+        own network from scratch.
     by : {"update", "examples", "seconds", "cost"}
-        What is counted; "cost" is `cost`.
+        What is counted; "seconds" and "cost" are those of `timed`.
     value : str
         The column in which the goal is to be reached: from below, or from above if it is a loss.
 
@@ -133,14 +158,27 @@ def reach(frame, goal="scratch", by="update", value="val_accuracy"):
     -------
     pandas.DataFrame
         Infinity for a run that does not reach it. Arms without such a goal are left out.
+
+    Raises
+    ------
+    Net2NetError
+        If the goal is no arm, or `by` is not counted.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"arm": ["teacher"] * 2 + ["student"] * 2, "seed": 0, "update": [0, 9, 0, 9],
+    ...                       "val_accuracy": [0.1, 0.5, 0.4, 0.6]})
+    >>> reach(frame, "teacher")["student"].tolist()
+    [9.0]
     """
-    check_choice("goal", goal, ("scratch", "teacher"))
     check_choice("by", by, ("update", "examples", "seconds", "cost"))
     last = ends(frame, value)
-    goals = frame.attrs["definition"]["scratch"]
-    if goal == "teacher":
-        goals = dict.fromkeys((arm for arm in last if arm != "teacher"), "teacher")
-    counted = frame.assign(cost=cost(frame)) if by == "cost" else frame
+    if goal is None:
+        goals = frame.attrs["definition"]["scratch"]
+    else:
+        check_choice("goal", goal, list(last))
+        goals = {arm: goal for arm in last if arm != goal}
+    counted = timed(frame) if by in ("seconds", "cost") else frame
     table = {}
     for arm, other in goals.items():
         rows = counted[counted["arm"] == arm]

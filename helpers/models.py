@@ -167,7 +167,7 @@ def net2deeper_net(
         Of the new layers. "same": the named layer's, which must be idempotent. "linear": none, which is exact behind
         any other. "parametric": a `ParametricActivation`, which starts as none and can become the named layer's.
     kernel_size : int or tuple of int, optional
-        Size of new convolution kernels; by default that of the layer before.
+        Size of new convolutions' kernels; by default that of the layer before.
     batch_norm : bool
         Put batch normalization behind each new layer, before its activation. It starts by undoing what it does: its
         statistics come from a forward pass over `x`, its scale and shift are their inverse.
@@ -184,10 +184,11 @@ def net2deeper_net(
     Raises
     ------
     Net2NetError
-        If a layer is unknown, is no Dense or convolution, or is the output; if its activation f is not idempotent, that
-        is f(f(v)) differs from f(v) for some v; if `batch_norm` has no `x`, or one that the teacher gives no finite
-        outputs for; if two layers share a weight; or if the order in which Keras runs the model's layers decides which
-        of them see a mask.
+        If a layer is unknown, is no Dense or convolution, is quantized, has its channels first, or is the output; if
+        its activation f is not idempotent, that is f(f(v)) differs from f(v) for some v, or overflows where
+        "parametric" would blend with it; if `batch_norm` has no `x`, or one that the teacher gives no finite outputs
+        for; if `x` or `kernel_size` is given and no new layer takes it; if two layers share a weight; or if the order
+        in which Keras runs the model's layers decides which of them see a mask.
 
     Examples
     --------
@@ -207,6 +208,8 @@ def net2deeper_net(
         raise Net2NetError(
             "x: batch_norm=True needs inputs of the teacher, to measure the statistics that the new layers will meet"
         )
+    if x is not None and not batch_norm:
+        raise Net2NetError("x: expected none without batch_norm=True, which alone measures statistics")
     graph = g.read(teacher)
     if loose := graph.loose_mask():
         attention, other = (layer.name for layer in loose)
@@ -215,6 +218,8 @@ def net2deeper_net(
             "runs first may change with a new layer; give attention its mask as attention_mask, or do without masks"
         )
     blocks = _blocks(graph, after, activation)
+    if kernel_size is not None and all(_KINDS[type(block.layer)] is kl.Dense for block in blocks):
+        raise Net2NetError(f"kernel_size: expected none, since no new layer is a convolution, got {kernel_size!r}")
     taken = set(graph.names)
     rng = w.generator(seed)
     news = [_new_block(block, activation, kernel_size, batch_norm, init, rng, taken) for block in blocks]

@@ -15,7 +15,7 @@ __all__ = [
 ]
 
 
-def mnist_cnn(conv1=64, fc1=128, deeper=False, learning_rate=0.01):
+def mnist_cnn(conv1=64, fc1=128, deeper=False):
     """The article's convolutional network for MNIST, compiled, with fresh random weights.
 
     Parameters
@@ -24,13 +24,12 @@ def mnist_cnn(conv1=64, fc1=128, deeper=False, learning_rate=0.01):
         Channels of the first convolution and units of the first dense layer.
     deeper : bool
         Whether a second dense layer, ``fc1_deeper``, as wide as ``fc1``, stands behind it.
-    learning_rate : float
-        Of plain stochastic gradient descent.
 
     Returns
     -------
     keras.Sequential
-        From images (n, 28, 28, 1) to the probabilities of ten digits (n, 10).
+        From images (n, 28, 28, 1) to the probabilities of ten digits (n, 10); trained by plain stochastic gradient
+        descent with a learning rate of 0.01.
     """
     import keras
     from keras import layers
@@ -48,7 +47,7 @@ def mnist_cnn(conv1=64, fc1=128, deeper=False, learning_rate=0.01):
             layers.Dense(10, activation="softmax", name="fc2"),
         ]
     )
-    model.compile(keras.optimizers.SGD(learning_rate), "categorical_crossentropy", metrics=["accuracy"])
+    model.compile(keras.optimizers.SGD(0.01), "categorical_crossentropy", metrics=["accuracy"])
     return model
 
 

@@ -269,7 +269,7 @@ def intervals(panels, xlabel, xscale="linear", low=-np.inf):
 
 
 @_in_style
-def lines(x, curves, xlabel="", ylabel="", title="", logx=False, logy=False, ylim=None, markers=False):
+def lines(x, curves, xlabel="", ylabel="", logx=False, logy=False, ylim=None, markers=False):
     """Lines, each with its name at its end.
 
     Parameters
@@ -277,7 +277,7 @@ def lines(x, curves, xlabel="", ylabel="", title="", logx=False, logy=False, yli
     x : array_like, shape (n,)
     curves : dict
         ``{label: array of shape (n,)}``.
-    xlabel, ylabel, title : str
+    xlabel, ylabel : str
     logx, logy : bool
     ylim : (float, float), optional
     markers : bool
@@ -295,7 +295,6 @@ def lines(x, curves, xlabel="", ylabel="", title="", logx=False, logy=False, yli
         axes.plot(x, y, color=color, ls=dash, marker=marker, markevery=every)
         ends.append((float(np.asarray(y)[-1]), label, color, marker))
     axes.set(xlabel=xlabel, ylabel=ylabel)
-    axes.set_title(title, loc="left")
     if logx:
         axes.set_xscale("log")
     if logy:
@@ -343,7 +342,7 @@ def _letters(mapping):
 
 
 @_in_style
-def weight_matrices(w1, w2, student_w1, student_w2, mapping, fmt="{:.2g}"):
+def weight_matrices(w1, w2, student_w1, student_w2, mapping):
     """The weights into and out of a layer, before and after widening; copies carry their origin's color.
 
     Parameters
@@ -353,8 +352,6 @@ def weight_matrices(w1, w2, student_w1, student_w2, mapping, fmt="{:.2g}"):
     student_w1, student_w2 : ndarray, shapes (n_in, q), (q, n_out)
     mapping : array_like of int, shape (q,)
         Which teacher unit each student unit copies.
-    fmt : str
-        Format of the numbers; "" leaves them out.
 
     Returns
     -------
@@ -380,8 +377,8 @@ def weight_matrices(w1, w2, student_w1, student_w2, mapping, fmt="{:.2g}"):
             (grid[line, 1], out, 0, "out of it"),
         ):
             axes.imshow(weights, cmap="PuOr", vmin=-2 * top, vmax=2 * top)  # pale enough for the numbers
-            for i, j in np.ndindex(weights.shape) if fmt else ():
-                axes.text(j, i, fmt.format(weights[i, j]), ha="center", va="center", fontsize=9)
+            for i, j in np.ndindex(weights.shape):
+                axes.text(j, i, f"{weights[i, j]:.2g}", ha="center", va="center", fontsize=9)
             for place, (unit, name) in enumerate(zip(units, _letters(units), strict=True)):
                 x, y = (place, -0.85) if along else (-0.85, place)
                 color = CYCLE[unit % 7]
@@ -410,20 +407,18 @@ def _clear_fraction(starts, ends):
 
 
 @_in_style
-def networks(teacher, student, mapping=None, widened=1, names=("teacher", "student"), values=False):
+def networks(teacher, student, mapping=None, values=False):
     """Two networks side by side: units as circles, weights as lines, inputs below.
 
-    A line is as thick as its weight is large; a negative one is dashed. With `mapping`, units of the widened
-    layer carry the letter and the color of the teacher unit they copy, and copies have a dashed rim.
+    A line is as thick as its weight is large; a negative one is dashed. With `mapping`, units of the first
+    hidden layer carry the letter and the color of the teacher unit they copy, and copies have a dashed rim.
 
     Parameters
     ----------
     teacher, student : list of ndarray
         Kernels from the inputs up, each of shape (n_in, n_out); up to about eight units in a layer.
     mapping : array_like of int, shape (q,), optional
-        Of the layer `widened` (1 is the first hidden layer).
-    names : (str, str)
-        Titles.
+        Of the first hidden layer, where that was widened.
     values : bool
         Write the weights beside the lines; for very small networks.
 
@@ -435,7 +430,7 @@ def networks(teacher, student, mapping=None, widened=1, names=("teacher", "stude
     widths = [max(max(np.shape(w)) for w in kernels) + 0.3 for kernels in (teacher, student)]
     figure, (left, right) = _figure(0.85 * levels + 0.2, ncols=2, gridspec_kw={"width_ratios": widths})
     top = max(np.abs(w).max() for w in (*teacher, *student)) or 1.0
-    cases = ((left, teacher, names[0], False), (right, student, names[1], True))
+    cases = ((left, teacher, "teacher", False), (right, student, "student", True))
     for (axes, kernels, title, is_student), width in zip(cases, widths, strict=True):
         sizes = [np.shape(kernels[0])[0]] + [np.shape(w)[1] for w in kernels]
         spots = [[((i - (n - 1) / 2), level * 1.5) for i in range(n)] for level, n in enumerate(sizes)]
@@ -454,7 +449,7 @@ def networks(teacher, student, mapping=None, widened=1, names=("teacher", "stude
                     box = {"fc": "white", "ec": "none", "pad": 0.6}
                     axes.text(*at, f"{weight:.2g}", ha="center", va="center", fontsize=8.5, bbox=box, zorder=2)
         for level, row in enumerate(spots):
-            here = mapping is not None and level == widened
+            here = mapping is not None and level == 1
             units = (np.asarray(mapping) if is_student else np.arange(len(row))) if here else None
             labels = _letters(units) if here else [""] * len(row)
             if level == 0:
@@ -476,21 +471,19 @@ def networks(teacher, student, mapping=None, widened=1, names=("teacher", "stude
 
 
 @_in_style
-def activation_gallery(activations, v=None):
+def activation_gallery(activations):
     """Of each activation phi(v), and phi(phi(v)) over it: an identity layer is silent where the two agree.
 
     Parameters
     ----------
     activations : dict
         ``{name: function of a float array}``; what it returns may be a Keras tensor.
-    v : ndarray, optional
-        Where to draw; -3 to 3 by default.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    v = np.linspace(-3, 3, 121, dtype="float32") if v is None else np.asarray(v)
+    v = np.linspace(-3, 3, 121, dtype="float32")
     rows = -(-len(activations) // 3)
     figure, grid = _figure(1.55 * rows + 0.45, nrows=rows, ncols=3, squeeze=False)
     for axes in grid.flat[len(activations) :]:
@@ -510,8 +503,18 @@ def activation_gallery(activations, v=None):
     return figure
 
 
+def convolved(image, kernel, times):
+    """An image (height, width) after as many convolutions with a kernel (h, w), padding "same"."""
+    h, w = np.shape(kernel)
+    for _ in range(times):
+        # As in Keras, the odd pixel of an even kernel goes behind.
+        padded = np.pad(image, (((h - 1) // 2, h // 2), ((w - 1) // 2, w // 2)))
+        image = np.einsum("ijhw,hw->ij", np.lib.stride_tricks.sliding_window_view(padded, (h, w)), kernel)
+    return image
+
+
 @_in_style
-def kernels_on_image(kernels, image):
+def kernels_on_image(kernels, image, times=1):
     """Convolution kernels, and below each what it makes of an image.
 
     Parameters
@@ -520,6 +523,8 @@ def kernels_on_image(kernels, image):
         ``{title: ndarray}`` of shape (h, w), or (h, w, in, out), of which the kernel from the first channel
         to the first is shown. Up to five.
     image : ndarray, shape (height, width) or (height, width, 1)
+    times : int
+        How often each is applied, one after the other.
 
     Returns
     -------
@@ -532,9 +537,7 @@ def kernels_on_image(kernels, image):
         kernel = np.asarray(kernel, float)
         kernel = kernel[:, :, 0, 0] if kernel.ndim == 4 else kernel
         h, w = kernel.shape
-        # Keras' padding "same": the odd pixel of an even kernel goes behind.
-        padded = np.pad(image, (((h - 1) // 2, h // 2), ((w - 1) // 2, w // 2)))
-        result = np.einsum("ijhw,hw->ij", np.lib.stride_tricks.sliding_window_view(padded, (h, w)), kernel)
+        result = convolved(image, kernel, times)
         above.imshow(kernel, cmap="PuOr", vmin=-1.6, vmax=1.6)
         for i, j in np.ndindex(kernel.shape):
             above.text(j, i, f"{kernel[i, j]:.2g}", ha="center", va="center", fontsize=9)

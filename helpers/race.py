@@ -15,7 +15,7 @@ from helpers.weights import Net2NetError
 __all__ = ["AXES", "MEASURES", "Race", "race"]
 
 TAG = "net2net-race"
-AXES = {"updates": "update", "seconds": "seconds", "total": "total"}  # and the column that holds it
+AXES = {"updates": "update", "seconds": "seconds", "total": "cost"}  # and the column that holds it
 MEASURES = {"val_accuracy": "validation accuracy", "val_loss": "validation loss"}
 NAMED = 3  # leaders that are named, and places that are told
 
@@ -50,7 +50,9 @@ def race(study="mnist_article", *, arms=None, axis="updates", measure="val_accur
     Raises
     ------
     Net2NetError
-        If the study, an arm or a state is unknown.
+        If the study or an arm is unknown, or `at` or `axis` does not fit it.
+    traitlets.TraitError
+        If `axis` or `measure` is none of its choices.
 
     Examples
     --------
@@ -68,7 +70,7 @@ def _summary(frame, arms):
     unknown = [arm for arm in arms or () if arm not in known]
     if unknown:
         raise Net2NetError(f"arms: expected some of {', '.join(known) or 'none'}, got {', '.join(unknown)}")
-    frame = frame.assign(total=measures.cost(frame))
+    frame = measures.timed(frame)
     axes = [axis for axis, column in AXES.items() if not frame[column].isna().any()]
     tables = {column: experiments.summarize(frame, column) for column in (*(AXES[axis] for axis in axes), *MEASURES)}
     used = [0] * len(LOOKS)
@@ -109,7 +111,7 @@ class Race(explore.Explorable):
     """
 
     tag, state = TAG, ("study", "axis", "measure", "without", "at")
-    _esm, _css = explore._faces(TAG)
+    _esm, _css = explore.faces(TAG)
 
     study = t.Dict().tag(sync=True)
     axis = t.Enum(list(AXES), "updates").tag(sync=True)
@@ -136,9 +138,6 @@ class Race(explore.Explorable):
         if not 0 <= proposal["value"] <= 1:
             raise Net2NetError(f"at: expected a number from 0 to 1, got {proposal['value']}")
         return proposal["value"]
-
-    def _settle(self, change):
-        """Nothing follows from a trait."""
 
     @property
     def style(self):

@@ -72,10 +72,6 @@ class Study:
     def numbers(self):
         """What a finished run depends on, arm and seed aside."""
         words = ("name", "question", "measure", "validation", "teacher", "arms", "seeds", "inspect", "task", "goal")
-        return {key: list(v) if isinstance(v, tuple) else v for key, v in vars(self).items() if key not in words}
-
-    def definition(self):
-        """All of it, in words and numbers."""
         given = {name: arm.rate for name, arm in self.arms.items() if arm.rate}
         budgets = {
             name: [arm.epochs or self.epochs, *(epochs for _, epochs in arm.then)]
@@ -83,11 +79,17 @@ class Study:
             if arm.epochs or arm.then
         }
         return {
+            **{key: list(v) if isinstance(v, tuple) else v for key, v in vars(self).items() if key not in words},
+            **({"given": given} if given else {}),
+            **({"budgets": budgets} if budgets else {}),
+        }
+
+    def definition(self):
+        """All of it, in words and numbers."""
+        return {
             **{key: getattr(self, key) for key in ("name", "question", "measure", "validation")},
             "arms": {name: arm.words for name, arm in self.arms.items()},
             "scratch": {name: arm.scratch for name, arm in self.arms.items() if arm.scratch},
-            **({"given": given} if given else {}),
-            **({"budgets": budgets} if budgets else {}),
             # Not as it is indented, which Python 3.13 takes away and others keep.
             **({"inspect": cleandoc(self.inspect.__doc__)} if self.inspect else {}),
             **({"task": self.task.__doc__.split("\n")[0]} if self.task is not tasks.mnist else {}),
@@ -167,13 +169,13 @@ MNIST_ARTICLE = Study(
 )
 
 
-def _wider(factor, **how):
-    """An arm's beginning: the small network, every convolution wider by a factor."""
+def _wider(widths, **how):
+    """An arm's beginning: the teacher, wider by a factor or to given widths."""
 
     def begin(teacher, seed):
         from helpers.models import net2wider_net
 
-        return net2wider_net(teacher, factor, seed=seed, **how)
+        return net2wider_net(teacher, widths, seed=seed, **how)
 
     return begin
 
@@ -292,25 +294,13 @@ STEADY = SMALL | {"rates": (0.01, 0.03, 0.06)}
 SQUARE = ("module1_3x3", "module1_double_2", "module2_3x3", "module2_double_2")
 
 
-def _inception_wider(**how):
-    """An arm's beginning: the small Inception network, every module at its whole width."""
-
-    def begin(teacher, seed):
-        from helpers.models import net2wider_net
-
-        return net2wider_net(teacher, inception_widths(), seed=seed, **how)
-
-    return begin
-
-
 def _pairs(init):
     """An arm's beginning: the Inception network with a pair of rectangular kernels behind each square one."""
 
     def begin(teacher, seed):
-        from helpers.data import read_mnist
         from helpers.models import net2deeper_net
 
-        images = read_mnist()[0]["x_train"][:1000, ..., np.newaxis] / np.float32(255)
+        images = tasks.mnist()[0][0][:1000]
         for size, ending in (((3, 1), ""), ((1, 3), "_deeper")):
             after = [f"{name}{ending}" for name in SQUARE]
             teacher = net2deeper_net(teacher, after, init=init, kernel_size=size, batch_norm=True, x=images, seed=seed)
@@ -344,7 +334,7 @@ def _in_turn(*begins):
     return begin
 
 
-_WIDER = _inception_wider(split="random")
+_WIDER = _wider(inception_widths(), split="random")
 _BOTH = _in_turn(_WIDER, _pairs("net2deeper"))
 
 # A run of these takes longer than one of a network without branches and normalizations, so they see fewer images.
@@ -360,9 +350,11 @@ INCEPTION_WIDER = Study(
     arms={
         "teacher_continued": CONTINUED,
         "scratch": Arm("modules at their whole width, all weights random", _afresh(_WIDER)),
-        "net2wider": Arm("that width, by copies with equal shares", _inception_wider(), "scratch"),
+        "net2wider": Arm("that width, by copies with equal shares", _wider(inception_widths()), "scratch"),
         "net2wider_random": Arm("that width, by copies with random shares", _WIDER, "scratch"),
-        "randompad": Arm("that width, padded with random weights", _inception_wider(init="randompad"), "scratch"),
+        "randompad": Arm(
+            "that width, padded with random weights", _wider(inception_widths(), init="randompad"), "scratch"
+        ),
         "scratch both": Arm("that width, and pairs of kernels behind the square ones, all random", _afresh(_BOTH)),
         "net2net both": Arm("the same by copies with random shares, and identities", _BOTH, "scratch both"),
     },
@@ -425,14 +417,8 @@ CAPACITIES = [_capacity(4), _capacity(16), _capacity(64)]
 
 def _to(*channels):
     """A growth to given channels, by copies with random shares."""
-
-    def begin(teacher, seed):
-        from helpers.models import net2wider_net
-
-        widths = {f"conv{number}": width for number, width in enumerate(channels, start=1)}
-        return net2wider_net(teacher, widths, split="random", seed=seed)
-
-    return begin
+    widths = {f"conv{number}": width for number, width in enumerate(channels, start=1)}
+    return _wider(widths, split="random")
 
 
 GROWING = Study(
@@ -636,15 +622,6 @@ _CHOICE = (
 
 def _task(name, question, teacher, student, widths, **how):
     """A study of one task: one set of arms, all ways to begin with a wider network."""
-
-    def wider(**given):
-        def begin(teacher, seed):
-            from helpers.models import net2wider_net
-
-            return net2wider_net(teacher, widths, seed=seed, **given)
-
-        return begin
-
     return Study(
         name=name,
         question=f"{question} Which way of widening goes on best, and does any go on better than the network from "
@@ -653,9 +630,9 @@ def _task(name, question, teacher, student, widths, **how):
         arms={
             "teacher_continued": CONTINUED,
             "scratch": Arm("the wider network, all weights random", lambda teacher, seed: student()),
-            "net2wider": Arm("copies with equal shares", wider(), "scratch"),
-            "net2wider_random": Arm("copies with random shares", wider(split="random"), "scratch"),
-            "randompad": Arm("new units with random weights", wider(init="randompad"), "scratch"),
+            "net2wider": Arm("copies with equal shares", _wider(widths), "scratch"),
+            "net2wider_random": Arm("copies with random shares", _wider(widths, split="random"), "scratch"),
+            "randompad": Arm("new units with random weights", _wider(widths, init="randompad"), "scratch"),
         },
         **SMALL | how,
     )

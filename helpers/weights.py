@@ -199,8 +199,7 @@ def place_inputs(array, mapping, shares, axis=-2):
            [1.],
            [1.]])
     """
-    if array.dtype.kind in "biu":
-        raise Net2NetError(f"weights: expected floating-point numbers, which shares can divide, got {array.dtype}")
+    check_floating("weights", array)
     placed = np.take(array, mapping, axis=axis)
     shares = np.asarray(shares).astype(array.dtype)
     placed *= np.expand_dims(shares, tuple(range(1, array.ndim - axis % array.ndim)))
@@ -264,8 +263,8 @@ def wider2net_fc(w1, b1, w2, new_width, init="net2wider", *, mapping=None, split
     Raises
     ------
     Net2NetError
-        If shapes do not fit together, `new_width` is not an integer above n, the mapping is not one, `noise` is
-        negative, or `init` or `split` is unknown.
+        If shapes do not fit together, an array does not hold floating-point numbers, `new_width` is not an integer
+        above n, the mapping is not one, `noise` is negative, or `init` or `split` is unknown.
 
     Warns
     -----
@@ -364,7 +363,9 @@ def _wider(w1, b1, w2, q, init, mapping, split, noise, rng):
         raise Net2NetError(f"b1: expected shape ({n},) for w1 {w1.shape}, or None, got {np.shape(b1)}")
     check_noise(noise)
     for name, array in {"w1": w1, "b1": b1, "w2": w2}.items():
-        warn_if_not_finite(name, array, stacklevel=4)
+        if array is not None:
+            check_floating(name, np.asarray(array))
+            warn_if_not_finite(name, array, stacklevel=4)
     check_choice("init", init, INITS)
     check_choice("split", split, SPLITS)
 
@@ -506,6 +507,15 @@ def check_mapping(mapping, n, q):
     return mapping
 
 
+def check_floating(name, array):
+    """Refuse an array of what shares cannot divide and noise cannot disturb."""
+    if array.dtype.kind in "biuOSU":
+        raise Net2NetError(
+            f"{name}: expected floating-point numbers, which shares can divide, got {array.dtype}; "
+            "use astype('float32')"
+        )
+
+
 def check_choice(name, value, choices):
     """Refuse a value that is none of the choices."""
     if not isinstance(value, str) or value not in choices:
@@ -526,6 +536,6 @@ def generator(seed):
 def warn_if_not_finite(name, array, stacklevel):
     """Say when weights hold NaN or infinity: they are passed on, and what comes of them is not Net2Net's doing."""
     # The least and the largest entry hand on NaN, and cost no array of answers.
-    if array is not None and np.size(array) and not np.isfinite([np.min(array), np.max(array)]).all():
+    if np.size(array) and not np.isfinite([np.min(array), np.max(array)]).all():
         text = f"{name}: has NaN or infinite weights; they are copied as they are"
         warnings.warn(text, RuntimeWarning, stacklevel=stacklevel)

@@ -63,7 +63,7 @@ def widenings():
         {"split": "random"},
         {"noise": 0.25},
         {"split": "random", "noise": 0.1},
-        {"init": "randompad"},
+        {"init": "randompad", "split": "random"},  # padding has no shares to draw
         {"mapping": True, "split": "random"},
     )
     for kind, (first, second, q) in shapes.items():

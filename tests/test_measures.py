@@ -42,14 +42,33 @@ def test_ends(frame):
 
 
 def test_cost_counts_the_teacher_once_and_none_from_scratch(frame):
-    cost = frame.assign(cost=measures.cost(frame)).set_index(["arm", "seed", "update"])["cost"]
+    cost = measures.timed(frame).set_index(["arm", "seed", "update"])["cost"]
     assert cost["teacher", 1, 20] == 6.0
     assert cost["scratch", 0, 20] == 10.0
     assert cost["good", 0, 0] == 4.0
     assert cost["good", 1, 20] == 16.0
     longer = frame.replace({"arm": {"scratch": "scratch long"}})  # no student names it as its measure
-    pd.testing.assert_series_equal(measures.cost(longer), measures.cost(frame))
-    assert measures.cost(frame[frame["arm"] != "teacher"]).isna().sum() == 12  # those of students
+    pd.testing.assert_series_equal(measures.timed(longer)["cost"], measures.timed(frame)["cost"])
+    assert measures.timed(frame[frame["arm"] != "teacher"])["cost"].isna().sum() == 12  # those of students
+
+
+def test_building_graphs_is_no_training():
+    """Two stages of three epochs of 20 updates, each update a tenth of a second, and a graph built in each stage."""
+    updates = [0, 10, 20, 40, 60, 70, 80, 100, 120]
+    seconds = [0.0, 6.0, 7.0, 9.0, 11.0, 15.0, 16.0, 18.0, 20.0]  # 5 s in the first stretch, 3 s from 60 to 70
+    frame = pd.DataFrame({"arm": "late", "seed": 0, "update": updates, "seconds": seconds})
+    taught = pd.DataFrame({"arm": "teacher", "seed": 0, "update": [0, 10, 20], "seconds": [0.0, 2.0, 2.5]})
+    both = pd.concat([taught, frame], ignore_index=True)
+    both.attrs = {"definition": {"budgets": {"late": [3, 3]}, "images": 2000, "batch_size": 100}}
+    timed = measures.timed(both.sample(frac=1, random_state=0)).sort_index()  # whatever the order of the rows
+    assert timed["seconds"].tolist() == pytest.approx([0, 0.5, 1, *(0.1 * update for update in updates)])
+    assert timed["cost"].tolist() == pytest.approx([0, 0.5, 1, *(0.1 * update + 1 for update in updates)])
+    assert measures.ends(both, "seconds").iloc[0].tolist() == pytest.approx([1, 12])
+    pd.testing.assert_frame_equal(measures.timed(timed), timed)
+    assert both["seconds"].max() == 20, "what was given stays"
+    short = frame[frame["update"].isin([0, 60, 120])]  # nothing else to go by
+    short.attrs = both.attrs
+    assert measures.timed(short)["seconds"].tolist() == [0, 11, 20]
 
 
 @pytest.mark.parametrize(
@@ -60,6 +79,13 @@ def test_reach_of_the_network_from_scratch(frame, by, good):
     assert table.columns.tolist() == ["good", "bad"]
     assert table["good"].tolist() == good
     assert table["bad"].tolist() == [np.inf, np.inf]
+
+
+def test_reach_of_one_arm_is_asked_of_all_others(frame):
+    table = measures.reach(frame, "scratch", "cost")
+    assert table.columns.tolist() == ["teacher", "good", "bad"]
+    pd.testing.assert_frame_equal(table[["good", "bad"]], measures.reach(frame, by="cost"))
+    assert table["teacher"].tolist() == [np.inf, np.inf]
 
 
 def test_reach_of_the_teacher_needs_no_more_than_its_accuracy(frame):
@@ -78,7 +104,7 @@ def test_a_loss_reaches_its_goal_from_above(frame):
 
 
 def test_unknown_words_are_refused(frame):
-    with pytest.raises(Net2NetError, match="goal: expected 'scratch' or 'teacher', got 'student'"):
+    with pytest.raises(Net2NetError, match="goal: expected 'teacher' or 'scratch' or .*, got 'student'"):
         measures.reach(frame, "student")
     with pytest.raises(Net2NetError, match="by: expected 'update' or .*, got 'epoch'"):
         measures.reach(frame, by="epoch")
@@ -94,7 +120,8 @@ def test_interval_covers_the_median_about_as_often_as_it_says():
 def test_interval_holds_its_median_and_stays_within_the_values(values, never):
     median, low, high = measures.interval([*values, *[np.inf] * never])
     rounding = 1e-9 * (1 + np.abs(values).max())
-    assert min(values) - rounding <= low <= median <= high
+    assert min(values) - rounding <= low <= median + rounding
+    assert median <= high + rounding
     assert high <= max(values) + rounding or never
     assert np.isinf(median) == (never >= len(values))  # of two in the middle, one infinite
 

@@ -1072,7 +1072,9 @@ def test_new_layers_that_can_follow_any_activation(float64, activation, how, bat
     h = kl.Dense(5, activation=activation, name="hidden")(kl.Flatten()(h))
     teacher = randomize(keras.Model(x, kl.Dense(2)(h)))
     x = example_inputs(teacher)
-    student = net2deeper_net(teacher, ["conv", "hidden"], activation=how, batch_norm=batch_norm, x=x)
+    student = net2deeper_net(
+        teacher, ["conv", "hidden"], activation=how, batch_norm=batch_norm, x=x if batch_norm else None
+    )
     assert relative_gap(teacher, student, x) <= EXACT["float64"]
     phis = [layer for layer in student.layers if isinstance(layer, ParametricActivation)]
     assert len(phis) == (2 if how == "parametric" and activation else 0)
@@ -1616,6 +1618,14 @@ ERRORS = {
         r"kernel_size: expected one integer or 2 behind layer 'conv', got \(3, 3, 3\)",
     ),
     "kernel_zero": (lambda: net2deeper_net(small(), "conv", kernel_size=0), "kernel_size: expected at least 1, got 0"),
+    "kernel_size_of_dense": (
+        lambda: net2deeper_net(small(), "hidden", kernel_size=3),
+        "kernel_size: expected none, since no new layer is a convolution, got 3$",
+    ),
+    "x_for_nothing": (
+        lambda: net2deeper_net(small(), x=digits(16)[0]),
+        "x: expected none without batch_norm=True, which alone measures statistics$",
+    ),
     "no_x": (
         lambda: net2deeper_net(small(), batch_norm=True),
         "x: batch_norm=True needs inputs of the teacher, to measure the statistics that the new layers will meet$",

@@ -15,7 +15,7 @@ from address import ROOT
 from test_elements import drag, labeled
 from test_pages import barriers
 
-from helpers import Net2NetError, experiments, plots, race
+from helpers import Net2NetError, experiments, measures, plots, race
 
 stage, address, show = test_elements.stage, test_elements.address, test_elements.show
 in_notebook = test_elements.in_notebook
@@ -26,10 +26,10 @@ MOMENTS = list(itertools.product(race.AXES, race.MEASURES, [0, 0.1, 0.355, 0.5, 
 def study(arms, seeds=3, **more):
     """Made-up rows: `arms` gives (accuracy, seconds) at updates 0, 100, 200 for seed 0; other seeds add to these.
 
-    Seed s has 0.01 s more accuracy, and s seconds more at each measurement after the first.
+    Seed s has 0.01 s more accuracy, and takes s seconds more for each hundred updates.
     """
     rows = [
-        {"arm": arm, "seed": seed, "update": 100 * i, "examples": 3200 * i, "seconds": seconds + (seed if i else 0)}
+        {"arm": arm, "seed": seed, "update": 100 * i, "examples": 3200 * i, "seconds": seconds + seed * i}
         | {"val_accuracy": accuracy + 0.01 * seed, "val_loss": 1 - accuracy - 0.01 * seed}
         for arm, points in arms.items()
         for seed in range(seeds)
@@ -58,20 +58,20 @@ def test_medians_ranges_and_total_seconds_are_those_known(several):
     teacher, wider, scratch, padded = several.study["arms"]
     assert wider["seeds"] == 3
     assert wider["updates"] == [0, 100, 200]
-    assert wider["seconds"] == [0, 31, 61]
+    assert wider["seconds"] == [0, 31, 62]
     assert wider["val_accuracy"] == [[0.51, 0.61, 0.71], [0.5, 0.6, 0.7], [0.52, 0.62, 0.72]]
     assert wider["val_loss"][0] == [0.49, 0.39, 0.29]
-    assert wider["total"] == [21, 52, 82], "each seed's own teacher is added, before the median is taken"
+    assert wider["total"] == [22, 53, 84], "each seed's own teacher is added, before the median is taken"
     assert scratch["total"] == scratch["seconds"], "who began from scratch owes no teacher"
-    assert teacher["total"] == teacher["seconds"] == [0, 11, 21]
-    assert padded["total"] == [21, 51, 80]
+    assert teacher["total"] == teacher["seconds"] == [0, 11, 22]
+    assert padded["total"] == [22, 52, 82]
 
 
 def test_total_is_summed_seed_by_seed():
     frame = study(KNOWN)
     frame.loc[(frame["arm"] == "teacher") & (frame["seed"] == 0), "seconds"] *= 50
     totals = race.race(frame).study["arms"][1]["total"]
-    assert totals == [np.median([1000, 21, 22]), np.median([1030, 21 + 31, 22 + 32]), np.median([1060, 82, 84])]
+    assert totals == [np.median([1000, 22, 24]), np.median([1030, 22 + 31, 24 + 32]), np.median([1060, 84, 88])]
 
 
 def test_one_seed_has_no_range():
@@ -89,7 +89,7 @@ def test_recorded_study_is_read_whole():
         values = rows.groupby("update")["val_accuracy"].median()
         assert summary["updates"] == values.index.tolist()
         np.testing.assert_allclose(summary["val_accuracy"][0], values, atol=5e-5)
-        owed = frame[frame["arm"] == "teacher"].groupby("seed")["seconds"].max().median()
+        owed = measures.ends(frame, "seconds")["teacher"].median()
         late = summary["arm"] not in ("teacher", "scratch_deeper", "scratch_wider")
         assert summary["total"][0] == pytest.approx(owed if late else 0, abs=0.06)
     assert len(panel.markup()) < 60_000
@@ -98,7 +98,7 @@ def test_recorded_study_is_read_whole():
 def test_arms_are_chosen_and_ordered():
     panel = race.race(study(KNOWN), arms=["scratch_wider", "net2wider"])
     assert [summary["arm"] for summary in panel.study["arms"]] == ["scratch_wider", "net2wider"]
-    assert panel.study["arms"][1]["total"] == [21, 52, 82], "a teacher that is not shown is still paid for"
+    assert panel.study["arms"][1]["total"] == [22, 53, 84], "a teacher that is not shown is still paid for"
 
 
 def test_marks_that_not_all_seeds_have_are_left_out():
@@ -151,11 +151,11 @@ def test_arms_look_different_up_to_twenty():
             "After 200 updates scratch_wider leads with 81.00 %, then net2wider 71.00 %, randompad 71.00 %. Medians",
         ),
         (
-            {"measure": "val_loss", "axis": "seconds", "at": math.sqrt(60 / 61)},
+            {"measure": "val_loss", "axis": "seconds", "at": math.sqrt(60 / 62)},
             "After 60.0 s randompad leads with 0.2900, then net2wider 0.3900, scratch_wider 0.3900. Medians",
         ),
-        ({"axis": "total", "at": 0.5}, "After 20.5 s teacher leads with 31.00 %, then scratch_wider 11.00 %. Medians"),
-        ({"axis": "total", "at": 1}, "After 82.0 s scratch_wider leads with 81.00 %"),
+        ({"axis": "total", "at": 0.5}, "After 21.0 s teacher leads with 31.00 %, then scratch_wider 11.00 %. Medians"),
+        ({"axis": "total", "at": 1}, "After 84.0 s scratch_wider leads with 81.00 %"),
         ({"without": ["scratch_wider", "randompad"]}, "After 200 updates net2wider leads with 71.00 %. Medians"),
         ({"without": list(KNOWN)}, "No arm is shown."),
         ({"axis": "total", "at": 0.1, "without": ["teacher", "scratch_wider"]}, "None of the arms shown has been"),

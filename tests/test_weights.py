@@ -552,7 +552,11 @@ def test_public_names():
 @pytest.mark.parametrize("dtype", ["int64", "int8", "uint8", "bool"])
 def test_integers_cannot_be_divided(dtype):
     w1, w2 = np.ones((2, 3), dtype), np.ones((3, 2), dtype)
-    with pytest.raises(Net2NetError, match=f"weights: expected floating-point numbers, .* got {dtype}$"):
-        w.wider2net_fc(w1, None, w2, 5)
-    with pytest.raises(Net2NetError, match=f"got {dtype}$"):
-        w.wider2net_conv2d(np.ones((3, 1, 3), dtype), None, w2, 5)
+    with pytest.raises(Net2NetError, match=f"w1: expected floating-point numbers, .* got {dtype}; use"):
+        w.wider2net_fc(w1, None, w2.astype(float), 5, "randompad")
+    with pytest.raises(Net2NetError, match=f"b1: expected .* got {dtype}; use"):
+        w.wider2net_fc(w1.astype(float), w1[0], w2.astype(float), 5)
+    with pytest.raises(Net2NetError, match=f"w2: expected .* got {dtype}; use"):
+        w.wider2net_conv2d(np.ones((3, 1, 3)), None, w2, 5)
+    with pytest.raises(Net2NetError, match=f"weights: expected .* got {dtype}; use"):
+        w.place_inputs(w2, [0, 1, 2, 2], [1, 1, 0.5, 0.5])

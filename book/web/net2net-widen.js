@@ -42,10 +42,10 @@
       const parts = "seed" in changed && !("parts" in changed) ? [] : state.parts;
       // The newest copy is looked at until somebody looks elsewhere.
       const unit = state.unit < 0 || state.unit >= width || width !== state.width || "width" in changed ? width - 1 : state.unit;
-      return { ...state, width, mapping, parts, unit: "unit" in changed ? Math.min(changed.unit, width - 1) : unit };
+      return { ...state, width, mapping, parts, unit: "unit" in changed ? Math.max(0, Math.min(changed.unit, width - 1)) : unit };
     }
 
-    /* The student that the state asks for; what `Widen._student` computes in Python. */
+    /* The student that the state asks for; what `Widen.weights` is in Python. */
     widen() {
       const { teacher, width, seed, way, noise, mapping, parts } = this.state;
       const { w1, b1, w2 } = teacher, n = b1.length;

@@ -193,14 +193,13 @@ globalThis.Net2Net ??= (() => {
     const units = mapping ?? randomMapping(n, q, source);
     need(units.length === q && units.every((k, j) => isWidth(k, 0) && k < n && (j >= n || k === j)),
       `mapping: expected ${q} units of 0..${n - 1}, the first ${n} in order, got ${units}`);
-    const carried = shares ?? copyShares(units, split, source);
     let u1 = placeOutputs(w1, units), c1 = b1 && placeOutputs(b1, units), u2;
     if (init === "randompad") {
       u1 = onOutputs(u1, padding(n, source));
       u2 = onInputs(placeInputs(w2, units, units.map(() => 1)), padding(n, source));
       c1 = c1 && c1.map((b, j) => (j < n ? b : PAD_BIAS));
     } else {
-      u2 = placeInputs(w2, units, carried);
+      u2 = placeInputs(w2, units, shares ?? copyShares(units, split, source));
       if (noise) u1 = addNoise(u1, n, noise, source);
     }
     return [u1, c1, u2];
