@@ -49,7 +49,8 @@ def load_mnist(dtype="float32"):
     Raises
     ------
     Net2NetError
-        If `NET2NET_MNIST` names no file, or one that is damaged or not MNIST, or if no source is left.
+        If `NET2NET_MNIST` names no file, or one that is damaged or not MNIST, if no source is left, or if `dtype` is
+        neither.
 
     Examples
     --------
@@ -58,7 +59,10 @@ def load_mnist(dtype="float32"):
     >>> x_train.shape[1:], x_train.dtype.name, y_train.dtype.name
     ((28, 28, 1), 'float32', 'int64')
     """
-    dtype = np.dtype(dtype)
+    try:
+        dtype = np.dtype(dtype)
+    except TypeError:
+        raise Net2NetError(f"dtype: expected 'uint8' or a floating-point type, got {dtype!r}") from None
     if dtype != np.uint8 and dtype.kind != "f":
         raise Net2NetError(f"dtype: expected 'uint8' or a floating-point type, got {dtype.name!r}")
     arrays, source = read_mnist()

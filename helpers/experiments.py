@@ -95,8 +95,13 @@ def train(
     list of dict
         One for each measurement: update, examples, seconds, train_loss, train_accuracy, val_loss, val_accuracy (None
         where the model measures no accuracy), and what `inspect` returns.
-        The seconds are the processor's, spent in training without the measuring, so that what else the machine
-        does hardly changes them.
+        The seconds are the processor's, spent in training without the measuring. They hold what TensorFlow takes to
+        build the graph of an update; `helpers.measures.timed` takes that out.
+
+    Raises
+    ------
+    Net2NetError
+        If the schedule is unknown.
     """
     from tqdm import tqdm
 

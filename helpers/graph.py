@@ -86,7 +86,10 @@ class Call:
     def __init__(self, graph, layer, node):
         self.graph, self.layer, self.node = graph, layer, node
         args, kwargs = node.arguments.args, node.arguments.kwargs
-        named = inspect.signature(layer.call).bind(*args, **kwargs).arguments
+        signature = inspect.signature(layer.call)
+        if not {"training", "kwargs"} & set(signature.parameters):  # Keras takes it from every caller
+            kwargs = {key: value for key, value in kwargs.items() if key != "training"}
+        named = signature.bind(*args, **kwargs).arguments
         leaves = [(name, leaf) for name, value in named.items() for leaf in keras.tree.flatten(value)]
         if any(hasattr(leaf, "assign") for _, leaf in leaves):
             raise Net2NetError(
@@ -148,9 +151,9 @@ class Call:
         """Say that the units of a row need equally many copies each."""
         self.graph.balanced.append((row, name))
 
-    def limit(self, row, name):
-        """Say that what is done to a row is not defined for all numbers, so not for new channels that are random."""
-        self.graph.limited.append((row, name))
+    def limit(self, row, reason):
+        """Say why a row cannot take channels of any values, as random new ones have."""
+        self.graph.limited.append((row, reason))
 
 
 @dataclass(eq=False)

@@ -51,9 +51,12 @@ RULES = {}
 def register_rule(layer_class):
     """Register the decorated function as the rule of a layer class of your own.
 
-    The function gets the layer and a call. ``call.x`` is the row of the first input, ``call.xs`` the rows of all,
-    ``call.shapes`` their shapes, ``call.out_shapes`` those of the outputs. ``call.open(width)`` makes a new row,
-    ``call.tie(a, b)`` says that two rows must widen alike, ``call.pin(row, reason)`` that one must not widen.
+    The function gets the layer and a call, and returns a `Plan`. ``call.x`` is the row of the first input,
+    ``call.xs`` the rows of all, ``call.named(name)`` those that enter under a name, ``call.shapes`` their shapes,
+    ``call.out_shapes`` those of the outputs. ``call.open(width)`` makes a new row, ``call.tie(a, b)`` says that two
+    rows must widen alike, ``call.pin(row, reason)`` that one must not widen, ``call.balance(row, name)`` that its units
+    need equally many copies, ``call.limit(row, reason)`` that it can take copies but not channels of any values, as
+    'zeropad' makes them.
 
     A rule holds for the class itself, not for classes derived from it: they may compute something else.
 
@@ -61,6 +64,16 @@ def register_rule(layer_class):
     ----------
     layer_class : type
         A subclass of keras.layers.Layer.
+
+    Returns
+    -------
+    callable
+        The decorator, which returns the function as it is.
+
+    Raises
+    ------
+    Net2NetError
+        If `layer_class` is no class of layers.
 
     Examples
     --------
@@ -75,6 +88,9 @@ def register_rule(layer_class):
     ... def scale(layer, call):
     ...     return Plan(call.x, weights=[(layer.scale, (Outputs(call.x),))])
     """
+
+    if not (isinstance(layer_class, type) and issubclass(layer_class, keras.layers.Layer)):
+        raise Net2NetError(f"layer_class: expected a subclass of keras.layers.Layer, got {layer_class!r}")
 
     def register(rule):
         RULES[layer_class] = rule
@@ -136,9 +152,9 @@ def remembered(ask):
     cached = lru_cache(maxsize=256)(ask)
 
     @wraps(ask)
-    def answer(function, shape):
+    def answer(function, shape, *more):
         own = isinstance(function, FunctionType) and (function.__module__ or "").startswith("keras.")
-        return cached(function, (None, 8)) if own else ask(function, shape)
+        return cached(function, (None, 8), *more) if own else ask(function, shape, *more)
 
     return answer
 
@@ -158,16 +174,31 @@ def is_unitwise(function, shape):
 
 
 @remembered
-def is_defined_everywhere(function, shape):
-    """Ask an activation on numbers whether what it gives is finite; a logarithm, say, fails."""
-    return is_defined(probe(function), [np.random.default_rng(0).normal(scale=3, size=small(shape))])
+def is_defined_everywhere(function, shape, dtype):
+    """Ask an activation on numbers whether what it gives is finite; a logarithm, say, fails, or an exponential."""
+    return is_defined(probe(function), [np.random.default_rng(0).normal(scale=3, size=small(shape)).astype(dtype)])
+
+
+@remembered
+def is_bounded(function, shape):
+    """Ask an activation on numbers whether what it gives stays small, whatever comes."""
+    ends = np.resize([-1e6, 1e6], small(shape)).astype("float32")
+    try:
+        return all((np.abs(y.astype(float)) <= 100).all() for y in _answers(probe(function), [ends]))
+    except Exception:  # it may be the user's, and fail in any way
+        return False
 
 
 def is_defined(function, arrays):
-    """Ask a function on numbers, some of them 0, whether what it gives is finite."""
-    arrays = [np.where(np.arange(a.size).reshape(a.shape) % 5, a, a.dtype.type(0)) for a in arrays]
+    """Ask a function on numbers, some of them 0 and some large, whether what it gives is finite."""
+    asked = []
+    for a in arrays:
+        turn = np.arange(a.size).reshape(a.shape) % 10
+        large = 0 if a.dtype.kind in "biu" else 100 if a.dtype.itemsize == 2 else 1000
+        ends = {0: 0, 5: 0, 3: large, 8: -large}
+        asked.append(np.select([turn == at for at in ends], list(ends.values()), a).astype(a.dtype))
     try:
-        return all(np.isfinite(y.astype(float)).all() for y in _answers(function, arrays))
+        return all(np.isfinite(y.astype(float)).all() for y in _answers(function, asked))
     except Exception:  # it may be the user's, and fail in any way
         return False
 
@@ -190,7 +221,7 @@ def _keeps_copies(function, arrays, width, **tolerance):
     copies = [a[..., mapping] if a.shape[-1:] == (width,) else a for a in arrays]
     try:
         before, after = (_answers(function, each) for each in (arrays, copies))
-        copied = [y[..., mapping] for y in before if y.shape[-1] == width]
+        copied = [y[..., mapping] for y in before if y.shape[-1] == width and y.size]
         return [y.shape for y in copied] == [y.shape for y in after] and all(
             np.allclose(y.astype(float), z.astype(float), rtol=1e-4, **tolerance)
             for y, z in zip(copied, after, strict=True)
@@ -210,8 +241,8 @@ def _check_activation(layer, call, row, *names):
             call.pin(
                 row, f"layer {layer.name!r}: its {name} {label!r} mixes channels, so copies would change its values"
             )
-        elif not is_defined_everywhere(function, shape):
-            call.limit(row, layer.name)
+        elif not is_defined_everywhere(function, shape, layer.compute_dtype):
+            call.limit(row, f"the {name} of layer {layer.name!r} is not finite for all")
 
 
 def _present(*pairs):
@@ -293,6 +324,8 @@ def _embedding(layer, call):
 def _recurrent(layer, call):
     cell, out = layer.cell, call.open(layer.units)
     _check_activation(layer, call, out, "activation", "recurrent_activation")
+    if not is_bounded(layer.activation, call.out_shapes[0]):
+        call.limit(out, f"layer {layer.name!r} feeds them back to themselves, and its activation has no bound")
     gates = out * (cell.kernel.shape[-1] // layer.units)
     for state in call.named("initial_state"):
         call.tie(state, out)
@@ -393,11 +426,11 @@ def _attention(layer, call):
         reason = f"layer {layer.name!r} has a key_dim or value_dim of 1, and then {_BIAS}; build it without bias"
         for row in (heads, values):
             call.pin(row, reason, structural=True)
-    out = query  # without an output shape of its own, the layer gives as many channels as the query has
+    out, sides = query, ()  # without an output shape of its own, the layer gives as many channels as the query has
     if layer._output_shape:
-        out = call.open(layer._output_shape[-1])
+        out, sides = call.open(layer._output_shape[-1]), (None,) * (len(layer._output_shape) - 1)
         call.pin(out, f"layer {layer.name!r} fixes its output_shape; build it without one")
-    weights = [(layer._output_dense.kernel, (Inputs(heads), Inputs(values), Outputs(out)))]
+    weights = [(layer._output_dense.kernel, (Inputs(heads), Inputs(values), *sides, Outputs(out)))]
     weights += _present((layer._output_dense.bias, (Outputs(out),)))
     for dense, row, inner in (
         (layer._query_dense, query, Outputs(keys)),
@@ -421,14 +454,22 @@ def _attention(layer, call):
 
 
 @_rule(
-    *(f"{kind}Pooling{d}D" for kind in ("Max", "Average", "GlobalMax", "GlobalAverage") for d in (1, 2, 3)),
+    *(f"{kind}Pooling{d}D" for kind in ("Max", "Average") for d in (1, 2, 3)),
+    *(f"{how}{kind}Pooling{d}D" for how in ("Global", "Adaptive") for kind in ("Max", "Average") for d in (1, 2, 3)),
     *(f"{kind}{d}D" for kind in ("ZeroPadding", "Cropping", "UpSampling", "SpatialDropout") for d in (1, 2, 3)),
-    *("Dropout", "GaussianDropout", "GaussianNoise", "AlphaDropout", "ActivityRegularization", "Identity", "Masking"),
+    *("Dropout", "GaussianDropout", "GaussianNoise", "AlphaDropout", "ActivityRegularization", "Identity"),
     *("ReLU", "LeakyReLU", "ELU", "RepeatVector"),
 )
 def _unitwise(layer, call):
     if (getattr(layer, "noise_shape", None) or [None])[-1] not in (None, 1):
         call.pin(call.x, f"layer {layer.name!r} names the number of channels in its noise_shape")
+    return Plan(call.x)
+
+
+@_rule("Masking")
+def _masking(layer, call):
+    if layer.mask_value != 0:
+        call.limit(call.x, f"layer {layer.name!r} asks whether all of a position's are {layer.mask_value:g}")
     return Plan(call.x)
 
 
@@ -447,7 +488,8 @@ def _softmax(layer, call):
 
 @_rule("PReLU")
 def _prelu(layer, call):
-    shared = len(call.shapes[0]) - 1 in (layer.shared_axes or ())  # its one slope serves all channels
+    # One slope serves all channels; Keras takes axis 0, that of the examples, for the last.
+    shared = {0, len(call.shapes[0]) - 1} & set(layer.shared_axes or ())
     return Plan(call.x, [] if shared else _every_weight(layer, call.x))
 
 
@@ -487,6 +529,8 @@ def _batch_normalization(layer, call):
 def _layer_normalization(layer, call):
     if not _over_channels(layer, call):
         return frozen(call, f"layer {layer.name!r} normalizes axis {layer.axis} without the channels, which come last")
+    if isinstance(layer.axis, list) and not _is_last(layer.axis[-1], call):
+        return frozen(call, f"layer {layer.name!r} names its axes in an order that puts the channels first; count up")
     call.balance(call.x, layer.name)
     return Plan(call.x, _every_weight(layer, call.x))
 
@@ -556,6 +600,8 @@ def _permute(layer, call):
 def _merge(layer, call):
     """Full rows widen alike; a single channel is broadcast over many, and must stay single."""
     widths = [shape[-1] if shape else None for shape in call.shapes]
+    if isinstance(layer, kl.Layer) and call.has_array:
+        return frozen(call, f"layer {layer.name!r} merges channels with an array, which cannot grow with them")
     if None in widths or any(max(widths) != shape[-1] for shape in call.out_shapes):
         return frozen(call, f"{layer.name!r} merges tensors whose channels are not known or not its own")
     if type(layer).__name__ in ("Add", "Average") and _takes_for_bias(call.shapes):
@@ -622,7 +668,7 @@ def _operation(operation, call):
         )
     if not is_defined(call.on_numbers, numbers):
         for x in call.xs:
-            call.limit(x, operation.name)
+            call.limit(x, f"operation {operation.name!r} is not finite for all")
     return _merge(operation, call)
 
 
@@ -632,7 +678,8 @@ def _numbers(call):
     width = max((shape[-1] or 0 for shape in call.shapes if shape), default=0)
     asked = 2 if width == 1 else width  # a flip, say, does nothing to one channel alone, nor to its copies
     for x in call.tensors:
-        shape = [(8 if i else 1) if side is None else side for i, side in enumerate(x.shape)]
+        # More examples than one, and more positions than a slice is likely to leave out.
+        shape = [(16 if i else 2) if side is None else side for i, side in enumerate(x.shape)]
         shape[-1:] = [asked if side == width else side for side in shape[-1:]]
         numbers = rng.normal(scale=3, size=shape) if "float" in x.dtype else rng.integers(2, size=shape)
         arrays.append(numbers.astype(x.dtype))

@@ -54,7 +54,7 @@ def net2wider_net(teacher, widths, *, init="net2wider", split="equal", noise=0.0
         If a width is not larger than it was, a layer is unknown or tied to the model's input or output, two names of
         one group ask for different widths, or the model holds something that cannot be widened exactly, such as a
         weight that two layers share; with "zeropad" also if a layer takes statistics over channels, where new ones
-        would count, or does what is not defined for all values.
+        would count, or does what is not finite for all values.
 
     Examples
     --------
@@ -104,11 +104,11 @@ def _check_zeropad(graph, sizes):
                 f"init: 'zeropad' gives layer {name!r} new channels whose values count in its statistics, so the "
                 "function would change; use 'net2wider' with a whole factor, which keeps them"
             )
-    for row, name in graph.limited:
+    for row, reason in graph.limited:
         if widens(row):
             raise Net2NetError(
-                f"init: 'zeropad' gives {name!r} new channels with any values, and it is not defined for all; use "
-                "'net2wider', which copies what is there"
+                f"init: 'zeropad' makes new channels with any values, but {reason}; use 'net2wider', which copies "
+                "what is there"
             )
 
 
@@ -312,7 +312,7 @@ def _block(graph, layer, new_activation):
             "identity layer with it would change the function; relu, relu6 and linear are idempotent. With "
             "activation='linear' or 'parametric' the new layer can follow any"
         )
-    if new_activation == "parametric" and _overflows(activation, graph.tensors[end].shape):
+    if new_activation == "parametric" and _overflows(activation, graph.tensors[end].shape, layer.compute_dtype):
         return (
             f"its activation {name!r}, applied twice, is soon larger than any number, and no blend with that can be "
             "taken; use activation='linear'"
@@ -337,13 +337,13 @@ def _is_idempotent(function, shape):
         return False
 
 
-def _overflows(activation, shape):
-    """Ask an activation on numbers whether applying it twice is soon too much for float32."""
+def _overflows(activation, shape, dtype):
+    """Ask an activation on numbers whether applying it twice is soon too much for the type it computes in."""
     function = getattr(activation, "activation", activation)  # as a function, or of a layer Activation
     if isinstance(function, kl.Layer):  # another activation of Keras as a layer: none grows so fast
         return False
     shape = rules.small(shape)
-    steps = np.linspace(-8, 8, np.prod(shape), dtype="float32").reshape(shape)
+    steps = np.linspace(-8, 8, np.prod(shape)).reshape(shape).astype(dtype)
     return not rules.is_defined(lambda v: function(function(v)), [steps])
 
 
@@ -359,7 +359,9 @@ def _new_block(block, activation, kernel_size, batch_norm, init, rng, taken):
     else:
         config = {"use_bias": old.use_bias, "dtype": old.dtype_policy, "activation": old.activation}
     config = {key: value for key, value in config.items() if not key.startswith(("lora", "quantization"))}
-    config |= _live(old, config) | {"name": _free_name(f"{old.name}_deeper", taken), "trainable": True}
+    config |= _live(old, config)
+    config |= {key: keras.initializers.Zeros() for key, value in config.items() if _holds_array(value)}
+    config |= {"name": _free_name(f"{old.name}_deeper", taken), "trainable": True}
     if kind is not kl.Dense:
         config |= {
             "filters": block.end.output.shape[-1],
@@ -367,14 +369,18 @@ def _new_block(block, activation, kernel_size, batch_norm, init, rng, taken):
             "strides": 1,
             "dilation_rate": 1,
             "groups": 1,
+            "data_format": old.data_format,
             "padding": "causal" if getattr(old, "padding", None) == "causal" else "same",
         }
     if init == "randominit":
-        drawer = getattr(old, "kernel_initializer", keras.initializers.GlorotUniform())
+        drawer = getattr(old, "kernel_initializer", None)
+        drawer = keras.initializers.GlorotUniform() if drawer is None or _holds_array(drawer) else drawer
         seed = int(rng.integers(2**31))
-        config["kernel_initializer"] = type(drawer).from_config(
-            {key: seed if key == "seed" else value for key, value in drawer.get_config().items()}
-        )
+        if hasattr(drawer, "get_config"):  # else it is a function, which draws as it likes
+            drawer = type(drawer).from_config(
+                {key: seed if key == "seed" else value for key, value in drawer.get_config().items()}
+            )
+        config["kernel_initializer"] = drawer
     is_layer = isinstance(follows, keras.layers.Layer)
     apart = is_layer or parametric or (batch_norm and follows is not linear)
     config["activation"] = linear if apart else follows
@@ -430,12 +436,13 @@ def _statistics(graph, layers, x):
     means, variances = [[] for _ in layers], [[] for _ in layers]
     try:
         examples = len(keras.tree.flatten(x)[0])
-        for start in range(0, examples, 32):
-            batch = keras.tree.map_structure(operator.itemgetter(slice(start, start + 32)), x)
-            for i, values in enumerate(keras.tree.flatten(model.predict_on_batch(batch))):
-                values = values.reshape(len(values), -1, values.shape[-1]).astype("float64")
-                means[i].append(values.mean(axis=1))
-                variances[i].append(values.var(axis=1))
+        with _states_kept(graph.model):
+            for start in range(0, examples, 32):
+                batch = keras.tree.map_structure(operator.itemgetter(slice(start, start + 32)), x)
+                for i, values in enumerate(keras.tree.flatten(model.predict_on_batch(batch))):
+                    values = values.reshape(len(values), -1, values.shape[-1]).astype("float64")
+                    means[i].append(values.mean(axis=1))
+                    variances[i].append(values.var(axis=1))
         means, variances = ([np.concatenate(each) for each in kind] for kind in (means, variances))
     except Exception as error:
         wanted = ", ".join(str(tensor.shape) for tensor in graph.model.inputs)
@@ -452,6 +459,19 @@ def _statistics(graph, layers, x):
                 "in the teacher's weights"
             )
     return found
+
+
+@contextlib.contextmanager
+def _states_kept(*models):
+    """Give recurrent layers back the states that they kept from their last batch, after calls that move them."""
+    layers = [layer for model in models for layer in model._flatten_layers()]
+    states = [state for layer in layers for state in keras.tree.flatten(getattr(layer, "states", None))]
+    before = [(state, state.numpy()) for state in states if hasattr(state, "assign")]
+    try:
+        yield
+    finally:
+        for state, values in before:
+            state.assign(values)
 
 
 def _undo(batch_norm, mean, variance):
@@ -503,8 +523,14 @@ def _student(teacher, placed, settings=lambda layer: {}, **how):
 def _give_functions(old, new):
     """Give the parts of a layer the functions of the old one's: by a name alone, Keras may have found its own."""
     for part, its in _part_pairs(old, new):
+        alike = [weight.shape for weight in part.weights] == [weight.shape for weight in its.weights]
         for key, function in _live(part, vars(part)).items():
-            setattr(its, key, function)
+            setattr(its, key, function if alike or not _holds_array(function) else keras.initializers.Zeros())
+
+
+def _holds_array(initializer):
+    """Whether an initializer has a value for each weight, and so serves one shape alone."""
+    return isinstance(initializer, keras.initializers.Constant) and np.size(initializer.value) > 1
 
 
 def _settle(layer):
@@ -523,28 +549,36 @@ def _without_drawing(add_weight):
     """Let matrices begin as zeros: what they would draw is thrown away, but takes time, and memory until then."""
 
     def add(shape=None, initializer=None, *args, **kwargs):
-        return add_weight(shape, "zeros" if np.size(shape) > 1 else initializer, *args, **kwargs)
+        zeros = np.size(shape) > 1 or _holds_array(initializer)
+        return add_weight(shape, "zeros" if zeros else initializer, *args, **kwargs)
 
     return add
 
 
 def _rebuilt(layer, settings=None):
     """A new layer from the settings of an old one, some of them replaced: {path in its config: value}."""
-    if hasattr(layer, "load_assets") or isinstance(layer, kl.Discretization):
+    if hasattr(layer, "load_assets") or (isinstance(layer, kl.Discretization) and layer.num_bins):
         raise Net2NetError(
             f"layer {layer.name!r} ({type(layer).__name__}) keeps a table outside its weights, which cannot be carried "
             "over; apply it before the model"
         )
     known = {getattr(f, "__name__", ""): f for part in _parts(layer) for f in _live(part, vars(part)).values()}
+    known |= {type(part).__name__: type(part) for part in _parts(layer) if not hasattr(kl, type(part).__name__)}
     with _naming(layer), keras.saving.custom_object_scope(known):
         config = layer.get_config()
         config |= _live(layer, config)
-        for inner in (config.get("layer"), config.get("backward_layer")):
-            if isinstance(inner, dict):  # what a wrapper holds would be built for the teacher's widths
-                inner.pop("build_config", None)
+        _forget_shapes(config)
         for path, value in (settings or {}).items():
             _set(config, path, value)
         return type(layer).from_config(config)
+
+
+def _forget_shapes(config):
+    """Take out of a wrapper's settings that what it holds was built for the teacher's widths."""
+    for inner in (config.get("layer"), config.get("backward_layer")):
+        if isinstance(inner, dict):
+            inner.pop("build_config", None)
+            _forget_shapes(inner["config"])
 
 
 @contextlib.contextmanager
@@ -774,10 +808,11 @@ def function_gap(teacher, student, x=None):
     """
     if x is None:
         x = example_inputs(teacher)
-    left, right = (
-        [keras.ops.convert_to_numpy(y) for y in keras.tree.flatten(model(x, training=False))]
-        for model in (teacher, student)
-    )
+    with _states_kept(teacher, student):
+        left, right = (
+            [keras.ops.convert_to_numpy(y) for y in keras.tree.flatten(model(x, training=False))]
+            for model in (teacher, student)
+        )
     if [y.shape for y in left] != [y.shape for y in right]:
         raise Net2NetError(
             f"student: expected outputs of shape {', '.join(str(y.shape) for y in left)}, as the teacher's, "
@@ -793,7 +828,9 @@ def example_inputs(model, batch=16, length=32, seed=0):
     known = [layer.input_dim for layer in model._flatten_layers() if isinstance(layer, kl.Embedding)]
 
     def draw(x):
-        shape = (batch, *(length if side is None else side for side in x.shape[1:]))
+        if x.dtype == "string":
+            raise Net2NetError(f"x: input {x.name!r} takes texts, which cannot be drawn; give inputs of your own")
+        shape = tuple((length if i else batch) if side is None else side for i, side in enumerate(x.shape))
         if "int" in x.dtype or (known and len(shape) < 3):
             return rng.integers(min(known, default=2), size=shape).astype(x.dtype)
         if x.dtype == "bool":

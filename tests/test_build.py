@@ -88,6 +88,7 @@ def test_a_chapter_that_raises_turns_the_build_red(tiny_book):
         "{ref}`no-such-label`",
         "{glue:text}`no_such_number`",
         "{cite}`nobody2000`",
+        "```{chapter-map} hour day\nindex: hour\n```",
     ],
 )
 def test_a_slip_in_the_prose_turns_the_build_red(tiny_book, slip):

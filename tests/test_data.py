@@ -94,6 +94,8 @@ def test_bytes_stay_available(tmp_path, monkeypatch):
     np.testing.assert_array_equal(x_train[..., 0], arrays["x_train"])
     with pytest.raises(Net2NetError, match=r"expected 'uint8' or a floating-point type, got 'int32'"):
         data.load_mnist("int32")
+    with pytest.raises(Net2NetError, match=r"expected 'uint8' or a floating-point type, got 'colors'"):
+        data.load_mnist("colors")
 
 
 def test_named_file_is_missing(tmp_path, monkeypatch):

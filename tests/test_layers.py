@@ -151,6 +151,7 @@ KINDS = {
     "prelu": (IMAGE, kl.PReLU()),
     "prelu_shared": (IMAGE, kl.PReLU(shared_axes=[1, 2])),
     "prelu_one": (VECTOR, kl.PReLU(shared_axes=[1])),
+    "prelu_shared_by_name_of_examples": (IMAGE, kl.PReLU(shared_axes=[0])),
     "prelu_one_for_one": (VECTOR, lambda x: kl.PReLU(shared_axes=[1])(kl.Dense(1)(x))),
     "softmax_over_positions": (SEQUENCE, kl.Softmax(axis=1)),
     "dropout": (VECTOR, kl.Dropout(0.5)),
@@ -164,11 +165,18 @@ KINDS = {
     "activity_regularization": (VECTOR, kl.ActivityRegularization(l2=0.1)),
     "identity": (VECTOR, kl.Identity()),
     "masking": (SEQUENCE, kl.Masking()),
+    "masking_of_ones": (SEQUENCE, kl.Masking(mask_value=1.0)),
+    "told_whether_it_trains": (
+        IMAGE,
+        lambda x: kl.ReLU()(kl.BatchNormalization()(conv()(x, training=False), training=False), training=False),
+    ),
     "rescaling": (VECTOR, kl.Rescaling(2.0, offset=-1.0)),
     "repeat_vector": (VECTOR, kl.RepeatVector(3)),
     "time_distributed_conv": (CLIP, kl.TimeDistributed(kl.Conv2D(3, 3, activation="relu"))),
     "time_distributed_batch_norm": (CLIP, kl.TimeDistributed(kl.BatchNormalization())),
     "time_distributed_flatten": (CLIP, kl.TimeDistributed(kl.Flatten())),
+    "time_distributed_bidirectional": (IMAGE, kl.TimeDistributed(kl.Bidirectional(kl.LSTM(3)))),
+    "time_distributed_twice": (CLIP, kl.TimeDistributed(kl.TimeDistributed(kl.Dense(3)))),
     **{
         f"{kind}_pooling{d}d".lower(): (shape, getattr(kl, f"{kind}Pooling{d}D")(2))
         for kind in ("Max", "Average")
@@ -269,6 +277,9 @@ KINDS = {
 }
 if hasattr(kl, "RMSNormalization"):
     KINDS["rms_norm"] = (SEQUENCE, kl.RMSNormalization())
+if hasattr(kl, "AdaptiveAveragePooling2D"):
+    KINDS["adaptive_average_pooling2d"] = (IMAGE, kl.AdaptiveAveragePooling2D(2))
+    KINDS["adaptive_max_pooling1d"] = (SEQUENCE, kl.AdaptiveMaxPooling1D(2))
 if "use_gate" in inspect.signature(kl.MultiHeadAttention).parameters:
     KINDS["gated_attention"] = (SEQUENCE, lambda x: kl.MultiHeadAttention(2, 3, use_gate=True)(x, x))
 
@@ -605,6 +616,11 @@ REFUSED = {
         SEQUENCE,
         "normalizes axis 1, not the channels, which come last",
     ),
+    "layer_norm_counting_down": (
+        kl.LayerNormalization(axis=(1, -1)),
+        SEQUENCE,
+        "an order that puts the channels first",
+    ),
     "group_norm_positions": (kl.GroupNormalization(2, axis=1), SEQUENCE, "normalizes axis 1, not the channels"),
     "permute": (kl.Permute((2, 1)), SEQUENCE, "layer 'permute.*' moves the channels from the last axis"),
     "reshape_across": (kl.Reshape((8, 3)), SEQUENCE, r"'reshape.*' reshapes \(None, 6, 4\) to \(None, 8, 3\) across"),
@@ -617,6 +633,11 @@ REFUSED = {
         lambda x: kl.Rescaling(1.0, offset=[1.0, 2.0])(dense(2)(x)),
         VECTOR,
         "layer 'rescaling.*' has a scale or offset for each channel",
+    ),
+    "array_in_a_merge": (
+        lambda x: kl.Multiply()([x, np.arange(4.0)[None]]),
+        VECTOR,
+        "layer 'multiply.*' merges channels with an array, which cannot grow with them",
     ),
     "constant_beside": (
         lambda x: ops.concatenate([x, np.ones((16, 2))], axis=-1),
@@ -655,6 +676,8 @@ REFUSED = {
     "sorted_channels": (lambda x: ops.sort(x, axis=-1), VECTOR, "the operation Sort .* mixes its channels"),
     "some_channels": (lambda x: x[..., 1:], VECTOR, "the operation GetItem .* mixes its channels"),
     "every_other_channel": (lambda x: x[..., ::2], VECTOR, "the operation GetItem .* mixes its channels"),
+    "other_channels_of_other_examples": (lambda x: ops.triu(x), VECTOR, "the operation Triu .* mixes its channels"),
+    "turned_channels_of_later_examples": (lambda x: x[1:, :, ::-1], SEQUENCE, "the operation GetItem .* mixes"),
     "moved_channels": (lambda x: ops.swapaxes(x, 1, 2), SEQUENCE, "the operation Swapaxes .* mixes its channels"),
     "matrix_product": (lambda x: ops.matmul(x, np.eye(4)), VECTOR, "the operation Matmul .* mixes its channels"),
     "broadcast_to_many": (lambda x: dense(1)(x) * np.arange(1.0, 5), VECTOR, "multiply"),
@@ -677,6 +700,14 @@ def test_flatten_of_an_unknown_length_is_refused():
     with pytest.raises(
         Net2NetError, match="layer 'first' cannot be widened: layer 'flatten' flattens an axis of unknown"
     ):
+        net2wider_net(teacher, {"first": 6})
+
+
+@pytest.mark.parametrize("begin", [2, 10, 30])
+def test_what_is_done_to_later_positions_is_seen_or_refused(begin):
+    x = keras.Input((None, 3))
+    teacher = keras.Model(x, kl.Dense(4)(kl.Dense(4, name="first")(x)[:, begin:, ::-1]))
+    with pytest.raises(Net2NetError, match="the operation GetItem .* mixes its channels"):
         net2wider_net(teacher, {"first": 6})
 
 
@@ -848,6 +879,12 @@ def test_register_rule(rule_for_scale):
     assert relative_gap(teacher, net2deeper_net(teacher)) <= EXACT["float64"]
 
 
+def test_only_classes_of_layers_have_rules():
+    for other in (5, Scale(), dict):
+        with pytest.raises(Net2NetError, match="layer_class: expected a subclass of keras.layers.Layer, got"):
+            rules.register_rule(other)
+
+
 def test_a_rule_holds_for_its_own_class_only(rule_for_scale):
     class Half(Scale):
         def call(self, x):
@@ -957,8 +994,16 @@ def test_activations_are_asked_on_numbers():
     assert not rules.is_unitwise(lambda x: x - ops.sum(ops.relu(x - 4), axis=-1, keepdims=True), row)  # only of large
     assert not rules.is_unitwise(lambda x: ops.where(x >= ops.max(x, axis=-1, keepdims=True), x, 0.0), row)
     assert not rules.is_unitwise(lambda x: 1 / 0, row)
-    assert rules.is_defined_everywhere(activations.get("gelu"), row)
-    assert not rules.is_defined_everywhere(ops.log, row)
+    assert rules.is_defined_everywhere(activations.get("gelu"), row, "float16")
+    assert not rules.is_defined_everywhere(ops.log, row, "float32")
+    assert rules.is_defined_everywhere(ops.square, row, "float32")
+    assert rules.is_defined_everywhere(ops.square, row, "float16")
+    assert not rules.is_defined_everywhere(lambda v: v**3, row, "float16")
+    for name in ("tanh", "relu6", "softsign"):
+        assert rules.is_bounded(activations.get(name), row), name
+    for name in ("relu", "linear", "softplus"):
+        assert not rules.is_bounded(activations.get(name), row), name
+    assert not rules.is_bounded(lambda x: 1 / 0, row)
 
 
 def halves(v):
@@ -1066,14 +1111,48 @@ def test_zeropad_keeps_the_function_of_a_normalization_over_several_axes(float64
         assert relative_gap(teacher, student) <= EXACT["float64"]
 
 
-@pytest.mark.parametrize("step", [ops.sqrt, lambda h: 1 / h, kl.Activation(ops.log)])
+@pytest.mark.parametrize(
+    "step", [ops.sqrt, lambda h: 1 / h, kl.Activation(ops.log), ops.exp, kl.Activation("exponential"), ops.sinh]
+)
 def test_zeropad_is_refused_where_not_all_values_are_defined(float64, step):
     x = keras.Input((5,))
     positive = kl.Dense(4, name="h", activation="sigmoid")(x)
     teacher = randomize(keras.Model(x, kl.Dense(2)(step(positive))))
     assert relative_gap(teacher, net2wider_net(teacher, {"h": 7}, seed=0)) <= EXACT["float64"]
-    with pytest.raises(Net2NetError, match="init: 'zeropad' gives .* new channels with any values"):
+    with pytest.raises(Net2NetError, match="new channels with any values, but .* is not finite for all; use"):
         net2wider_net(teacher, {"h": 7}, init="zeropad")
+
+
+@pytest.mark.parametrize("activation", ["relu", "elu", "gelu", "silu", "softplus", "selu", "relu6", "log_sigmoid"])
+def test_zeropad_takes_activations_that_are_finite_for_all(float64, activation):
+    teacher = make(VECTOR, kl.Dense(4, activation=activation))
+    hidden = teacher.layers[2].name
+    student = net2wider_net(teacher, {hidden: 40}, init="zeropad", seed=0)
+    assert relative_gap(teacher, student, 1000 * example_inputs(teacher)) <= EXACT["float64"]
+
+
+def test_zeropad_is_refused_where_masking_looks_at_all_channels(float64):
+    x = keras.Input((6, 3))
+    h = kl.Dense(2, activation="relu6", kernel_initializer="ones", name="h")(x)
+    teacher = keras.Model(x, kl.Dense(2)(kl.Masking(mask_value=6.0, name="masking")(h)))
+    data = 10 * np.random.default_rng(0).normal(size=(50, 6, 3))
+    assert np.any(np.all(np.asarray(keras.Model(x, h)(data)) == 6, axis=-1))  # so it masks
+    assert relative_gap(teacher, net2wider_net(teacher, {"h": 5}, seed=0), data) <= EXACT["float64"]
+    with pytest.raises(Net2NetError, match="but layer 'masking' asks whether all of a position's are 6; use"):
+        net2wider_net(teacher, {"h": 5}, init="zeropad")
+
+
+@pytest.mark.parametrize("kind", [kl.SimpleRNN, kl.LSTM, kl.GRU])
+def test_zeropad_is_refused_where_new_units_could_feed_themselves_without_bound(float64, kind):
+    for activation in ("relu", "tanh"):
+        teacher = make(SEQUENCE, kind(4, activation=activation, name="h"))
+        widths = {teacher.layers[2].name: 7}
+        assert relative_gap(teacher, net2wider_net(teacher, widths, seed=0)) <= EXACT["float64"]
+        if activation == "tanh":
+            assert relative_gap(teacher, net2wider_net(teacher, widths, init="zeropad")) <= EXACT["float64"]
+            continue
+        with pytest.raises(Net2NetError, match="feeds them back to themselves, and its activation has no bound; use"):
+            net2wider_net(teacher, widths, init="zeropad")
 
 
 def test_no_warnings_of_our_own():

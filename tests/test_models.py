@@ -1655,6 +1655,12 @@ ERRORS = {
         lambda: net2deeper_net(small(), batch_norm=True, x=np.full((3, 8, 8, 1), np.nan)),
         "x: what layer 'conv' gives for it is not finite",
     ),
+    "gap_of_texts": (
+        lambda: function_gap(
+            keras.Sequential([keras.Input((2,), dtype="string", name="text"), kl.Hashing(3)]), small()
+        ),
+        "x: input 'text' takes texts, which cannot be drawn; give inputs of your own$",
+    ),
     "gap_no_model": (
         lambda: function_gap(small(), keras.Sequential([keras.Input((8, 8, 1)), kl.Flatten()])),
         "student: expected",
@@ -1667,6 +1673,118 @@ def test_errors_say_what_was_expected_and_what_came(name):
     call, message = ERRORS[name]
     with pytest.raises(Net2NetError, match=message):
         call()
+
+
+def squared_relu(v):
+    return keras.ops.square(keras.ops.relu(v))
+
+
+def test_a_blend_must_be_finite_in_the_type_that_it_is_computed_in():
+    for policy, fits in (("float32", True), ("mixed_float16", False)):
+        x = keras.Input((3,))
+        h = kl.Dense(4, activation=squared_relu, dtype=policy, name="h")(x)
+        teacher = randomize(keras.Model(x, kl.Dense(2)(h)))
+        data = 30 * example_inputs(teacher)
+        if fits:
+            student = net2deeper_net(teacher, "h", activation="parametric")
+            assert relative_gap(teacher, student, data) <= EXACT["float32"]
+            continue
+        with pytest.raises(Net2NetError, match="its activation 'squared_relu', applied twice, is soon larger than any"):
+            net2deeper_net(teacher, "h", activation="parametric")
+
+
+def test_states_of_a_stateful_teacher_stay():
+    x = keras.Input(batch_shape=(4, 6, 3))
+    lstm = kl.LSTM(4, stateful=True)
+    teacher = randomize(keras.Model(x, kl.Dense(2)(kl.Dense(5, activation="relu", name="h")(lstm(x)))))
+    data = example_inputs(teacher)
+    teacher(data)
+    before = [state.numpy() for state in lstm.states]
+    assert np.abs(before).max() > 0.01
+    student = net2deeper_net(teacher, "h", batch_norm=True, x=data)
+    function_gap(teacher, student, data)
+    for state, values in zip(lstm.states, before, strict=True):
+        np.testing.assert_array_equal(state.numpy(), values)
+
+
+def ones(shape, dtype=None):
+    return keras.ops.ones(shape, dtype)
+
+
+def test_initializers_that_hold_an_array_serve_their_own_shape_only(float64, tmp_path):
+    constant = keras.initializers.Constant
+    table, kernel, bias = (np.random.default_rng(0).normal(size=size) for size in ((10, 4), (4, 6), (6,)))
+    layers = [
+        keras.Input((6,), dtype="int32"),
+        kl.Embedding(10, 4, embeddings_initializer=constant(table), name="words"),
+        kl.GlobalAveragePooling1D(),
+        kl.Dense(6, "relu", kernel_initializer=constant(kernel), bias_initializer=constant(bias), name="h"),
+        kl.Dense(2, kernel_initializer=ones, name="out"),
+    ]
+    teacher = keras.Sequential(layers)
+    x = example_inputs(teacher)
+    deeper = net2deeper_net(teacher, "h", seed=0)
+    assert deeper.get_layer("h").kernel_initializer is teacher.get_layer("h").kernel_initializer
+    for student in (net2wider_net(teacher, {"words": 7, "h": 9}, seed=0), net2wider_net(teacher, {"h": 9}), deeper):
+        assert relative_gap(teacher, student, x) <= EXACT["float64"]
+        student.save(tmp_path / "student.keras")
+        again = keras.models.load_model(tmp_path / "student.keras", custom_objects={"ones": ones})
+        np.testing.assert_array_equal(again(x), student(x))
+        assert relative_gap(teacher, net2wider_net(again, 2, seed=0), x) <= EXACT["float64"]
+    randominit = net2deeper_net(teacher, "h", init="randominit", seed=0)
+    assert np.std(randominit.get_layer("h_deeper").kernel) > 0
+    plain = keras.Sequential([keras.Input((3,)), kl.Dense(4, kernel_initializer=ones, name="h"), kl.Dense(2)])
+    drawn = net2deeper_net(plain, "h", init="randominit").get_layer("h_deeper").kernel
+    np.testing.assert_array_equal(drawn, np.ones((4, 4)))
+
+
+def test_new_convolutions_have_their_channels_where_the_old_layer_has_them(float64):
+    keras.config.set_image_data_format("channels_first")
+    try:
+        for kind in (kl.DepthwiseConv2D, kl.SeparableConv2D, kl.Conv2DTranspose, kl.Conv2D):
+            sizes = (2,) if kind is kl.DepthwiseConv2D else (3, 2)
+            x = keras.Input((3, 3, 3))
+            h = kind(*sizes, padding="same", data_format="channels_last", activation="relu", name="h")(x)
+            teacher = randomize(keras.Model(x, kl.Dense(2)(kl.Flatten(data_format="channels_last")(h))))
+            assert relative_gap(teacher, net2deeper_net(teacher, "h")) <= EXACT["float64"]
+    finally:
+        keras.config.set_image_data_format("channels_last")
+
+
+class Doubled(kl.Layer):
+    """Not registered with Keras."""
+
+    def call(self, x):
+        return 2 * x
+
+    def compute_output_shape(self, shape):
+        return shape
+
+
+def test_a_layer_that_keras_does_not_know_may_stand_in_a_wrapper(float64):
+    x = keras.Input((6, 3))
+    h = kl.TimeDistributed(Doubled())(kl.Dense(4, name="first")(x))
+    teacher = randomize(keras.Model(x, kl.Dense(2)(kl.Dense(4, activation="relu", name="h")(h))))
+    for student in (net2wider_net(teacher, {"h": 7}), net2deeper_net(teacher, "h")):
+        assert relative_gap(teacher, student) <= EXACT["float64"]
+    with pytest.raises(Net2NetError, match=r"\(Doubled\) has no rule"):
+        net2wider_net(teacher, {"first": 7})
+
+
+def test_settings_that_are_a_table_are_carried_over(float64):
+    x = keras.Input((5,))
+    h = kl.Embedding(3, 4)(kl.Discretization([-0.5, 0.5])(x))
+    teacher = randomize(keras.Model(x, kl.Dense(2)(kl.Dense(4, activation="relu", name="h")(h))))
+    for student in (net2wider_net(teacher, 2, seed=0), net2deeper_net(teacher, "h")):
+        assert relative_gap(teacher, student) <= EXACT["float64"]
+
+
+def test_attention_may_give_outputs_of_two_axes(float64):
+    x = keras.Input((4, 3))
+    attention = kl.MultiHeadAttention(2, 3, output_shape=(2, 5), name="attention")
+    teacher = randomize(keras.Model(x, kl.Dense(2)(attention(x, x))))
+    for widths in ({"attention.num_heads": 3}, {"attention.value_dim": 5}):
+        assert relative_gap(teacher, net2wider_net(teacher, widths, seed=0)) <= EXACT["float64"]
 
 
 def test_activations_shared_with_other_layers_are_not_followed():

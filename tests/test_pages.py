@@ -186,15 +186,13 @@ class Visit:
         self.context.set_default_timeout(120_000)  # milliseconds; a busy machine is no fault of the page
         self.base, self.errors, self.foreign, self.loading = base, [], [], set()
         self.scripts = options.get("java_script_enabled", True)
-        self.context.route("**/*", self._judge)
         self.page = self.context.new_page()
         self.page.on("console", lambda said: self.errors.append(said.text) if said.type == "error" else None)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("requestfailed", lambda request: self.errors.append(f"failed: {request.url}"))
         self.page.on("response", self._check_status)
         self.page.on("request", lambda request: self.loading.add(request))
         for end in ("requestfinished", "requestfailed"):
-            self.page.on(end, lambda request: self.loading.discard(request))
+            self.page.on(end, self._judge)
         self.page.goto(f"{base}{name}.html", wait_until="load")
         self.settle()
 
@@ -220,12 +218,13 @@ class Visit:
         self.page.add_style_tag(content="* { content-visibility: visible !important; }")
         self.page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
-    def _judge(self, route):
-        if route.request.url.startswith((self.base, "data:", "blob:")):
-            route.continue_()
-        else:
-            self.foreign.append(route.request.url)
-            route.abort()
+    def _judge(self, request):
+        self.loading.discard(request)
+        if request.failure:
+            self.errors.append(f"failed: {request.url}")
+        # What the page's own policy stops is asked of nobody. No name is found but this machine's; see conftest.py.
+        if not request.url.startswith((self.base, "data:", "blob:")) and request.failure != "csp":
+            self.foreign.append(request.url)
 
     def _check_status(self, response):
         if response.status >= 400:
@@ -286,13 +285,18 @@ def barriers(page, part=None):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
 @pytest.mark.parametrize("name", PAGES)
-def test_page_in_a_browser(browser, site, name, width):
-    with Visit(browser, site, name, width) as visit:
+def test_page_in_a_browser(browser, site, name):
+    with Visit(browser, site, name, WIDTHS["wide"]) as visit:
         assert faults_of(visit) == []
-        if width == WIDTHS["wide"]:
-            assert barriers(visit.page) == []
+        assert barriers(visit.page) == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", PAGES)
+def test_page_on_a_phone_and_from_a_file(browser, html, name):
+    with Visit(browser, f"{html.resolve().as_uri()}/", name, WIDTHS["phone"]) as visit:
+        assert faults_of(visit) == []
 
 
 @pytest.mark.browser
@@ -350,14 +354,6 @@ def test_a_barrier_is_noticed(browser, tmp_path):
         assert barriers(visit.page) == []
     with Visit(browser, f"{tmp_path.as_uri()}/", "faulty") as visit:
         assert barriers(visit.page) == ['color-contrast: <p style="color: #ddd">faint</p>']
-
-
-@pytest.mark.browser
-@pytest.mark.parametrize("name", toc.documents())
-def test_page_opens_from_a_file(browser, html, name):
-    with Visit(browser, html.resolve().as_uri() + "/", name) as visit:
-        assert visit.foreign == []
-        assert visit.errors == []
 
 
 @pytest.mark.browser

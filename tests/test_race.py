@@ -311,7 +311,7 @@ def test_points_stand_where_they_were_measured(show, several):
     xs = [x for x, _ in places(page, 1)]
     wide = find(page, "race.plot.clientWidth")
     left, right = 46, wide - 30
-    wanted = [left + math.sqrt(total / 82) * (right - left) for total in (21, 52, 82)]
+    wanted = [left + math.sqrt(total / 84) * (right - left) for total in (22, 53, 84)]
     assert xs == pytest.approx(wanted, abs=0.1)
     ys = [y for _, y in places(page, 1)]
     heights = [-math.log(1.001 - value) for value in (0.51, 0.61, 0.71)]
