@@ -155,7 +155,7 @@ MNIST_ARTICLE = Study(
             "scratch_wider",
         ),
     },
-    seeds=3,
+    seeds=5,
     rates=(0.01,),
     schedules=("constant",),
     teacher_epochs=1,
