@@ -509,13 +509,15 @@ def _one_deterministic_thread(tf):
 
 def fingerprint(study, data, versions):
     """What must be the same for rows to stand in one file; `data` is the images' checksum."""
-    origin = {"settings": study.numbers(), "data": data, "versions": versions}
-    return hashlib.sha256(json.dumps(origin, sort_keys=True).encode()).hexdigest()
+    return _digest({"settings": study.numbers(), "data": data, "versions": versions})
 
 
 def _state_checksum(state):
-    rest = {key: value for key, value in state.items() if key != "sha256"}
-    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+    return _digest({key: value for key, value in state.items() if key != "sha256"})
+
+
+def _digest(value):
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def _versions():

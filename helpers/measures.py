@@ -218,7 +218,8 @@ def interval(values, seed=0):
     found = stats.bootstrap(
         (finite,), np.median, n_resamples=RESAMPLES, method="percentile", rng=np.random.default_rng(seed)
     )
-    numbers = (np.median(finite), *found.confidence_interval)
+    median, (low, high) = np.median(finite), found.confidence_interval
+    numbers = (median, min(low, median), max(high, median))  # interpolated, a limit may miss by a rounding
     return Interval(*(float("inf") if number > NEVER / 1e9 else float(number) for number in numbers))
 
 
