@@ -102,6 +102,8 @@ class Call:
         self.shapes = [x.shape for x in self.tensors]
         self.out_shapes = [x.shape for x in node.outputs]
         self.has_array = any(np.size(leaf) > 1 for _, leaf in leaves if not isinstance(leaf, keras.KerasTensor))
+        # The arguments that hold something else than tensors: numbers, arrays.
+        self.constants = {name for name, leaf in leaves if not isinstance(leaf, keras.KerasTensor | None)}
         self.unread = set(range(len(given)))
 
     def on_numbers(self, *values):
@@ -264,6 +266,11 @@ class Graph:
         self.calls[layer] += 1
         if is_graph(layer):
             _check_class(layer)
+            if isinstance(layer, keras.Sequential) and not layer._functional:
+                raise Net2NetError(
+                    f"model {layer.name!r} is a Sequential that is called on several tensors, which hides its graph; "
+                    "build it as keras.Model(inputs, outputs)"
+                )
             given = node.arguments.args[0] if node.arguments.args else node.arguments.kwargs["inputs"]
             inputs = keras.tree.flatten(given)
             if len(inputs) != len(layer.inputs):  # which of them Keras then takes goes by their order, not their names
@@ -427,6 +434,10 @@ class Graph:
         named = [pair for layer, out in self.outs.items() for pair in ((layer.name, out), *self._inner(layer).items())]
         for name, width in widths.items():
             row = resolve(self._only("widths", name, named))
+            if not row:
+                raise Net2NetError(
+                    f"widths: layer {name!r} gives channels of no known number; name a layer that makes them"
+                )
             width = w.check_width(f"widths[{name!r}]", width, 1)
             for units, _ in row:
                 if self.groups.setdefault(units, ChannelGroup(units.width)).fixed:

@@ -322,6 +322,8 @@ def _embedding(layer, call):
 
 @_rule("SimpleRNN", "LSTM", "GRU")
 def _recurrent(layer, call):
+    if call.constants & {"sequences", "initial_state"}:
+        return frozen(call, f"layer {layer.name!r} is called with a constant, which cannot grow with it")
     cell, out = layer.cell, call.open(layer.units)
     _check_activation(layer, call, out, "activation", "recurrent_activation")
     if not is_bounded(layer.activation, call.out_shapes[0]):
@@ -341,7 +343,8 @@ def _recurrent(layer, call):
 def _bidirectional(layer, call):
     inner = (layer.forward_layer, layer.backward_layer)
     known = all(RULES.get(type(each)) is _recurrent for each in inner) and inner[0].units == inner[1].units
-    if not known or call.named("initial_state") or len(call.out_shapes) > 1:
+    states = call.named("initial_state") or "initial_state" in call.constants
+    if not known or states or len(call.out_shapes) > 1:
         return frozen(
             call,
             f"layer {layer.name!r}: only a Bidirectional SimpleRNN, LSTM or GRU, equal both ways and without states, "
@@ -412,11 +415,16 @@ class ParametricActivation(kl.Wrapper):
 @register_rule(ParametricActivation)
 def _parametric_activation(layer, call):
     inner = plan_call(layer.layer, call)
-    return Plan(inner.out, inner.weights, _nested(inner, "layer"))
+    out = inner.out[0] if isinstance(inner.out, list) else inner.out
+    if out is not call.x:  # a layer that makes channels of its own: they are added to those that enter
+        call.tie(call.x, out)
+    return Plan(out, inner.weights, _nested(inner, "layer"))
 
 
 @_rule("MultiHeadAttention")
 def _attention(layer, call):
+    if call.constants & {"query", "value", "key"}:
+        return frozen(call, f"layer {layer.name!r} is called with a constant, which cannot grow with it")
     # Heads and values are copied like units.
     (query,), (value,) = call.named("query"), call.named("value")
     (key,) = call.named("key") or [value]
@@ -468,8 +476,11 @@ def _unitwise(layer, call):
 
 @_rule("Masking")
 def _masking(layer, call):
-    if layer.mask_value != 0:
-        call.limit(call.x, f"layer {layer.name!r} asks whether all of a position's are {layer.mask_value:g}")
+    if np.size(layer.mask_value) > 1:
+        call.pin(call.x, f"layer {layer.name!r} has a mask value for each channel")
+    else:
+        value = float(np.ravel(layer.mask_value)[0])
+        call.limit(call.x, f"layer {layer.name!r} asks whether all of a position's are {value:g}")
     return Plan(call.x)
 
 
@@ -661,6 +672,8 @@ def _operation(operation, call):
         return _reshaped(call, operation.name, ("newshape", len(operation.newshape) - 1))
     if kind == "Add" and call.has_array:
         return frozen(call, f"the operation Add ({operation.name!r}) takes an array, and {_BIAS}")
+    if any(x.dtype == "string" for x in call.tensors):
+        return frozen(call, f"the operation {kind} ({operation.name!r}) works on texts")
     numbers, width = _numbers(call)
     if not _keeps_copies(call.on_numbers, numbers, width, equal_nan=True):
         return frozen(

@@ -7,6 +7,7 @@ strides, dtypes and trainable flags, and compiled as the teacher is.
 import contextlib
 import operator
 import warnings
+from types import FunctionType
 from typing import NamedTuple
 
 import keras
@@ -187,8 +188,9 @@ def net2deeper_net(
         If a layer is unknown, is no Dense or convolution, is quantized, has its channels first, or is the output; if
         its activation f is not idempotent, that is f(f(v)) differs from f(v) for some v, or overflows where
         "parametric" would blend with it; if `batch_norm` has no `x`, or one that the teacher gives no finite outputs
-        for; if `x` or `kernel_size` is given and no new layer takes it; if two layers share a weight; or if the order
-        in which Keras runs the model's layers decides which of them see a mask.
+        for, or if a step or a comparison behind a new one makes more of its rounding; if `x` or `kernel_size` is given
+        and no new layer takes it; if two layers share a weight; or if the order in which Keras runs the model's layers
+        decides which of them see a mask.
 
     Examples
     --------
@@ -232,6 +234,8 @@ def net2deeper_net(
         met = _statistics(graph, [block.end for block in blocks], x)
         for new, (mean, variance) in zip(news, met, strict=True):
             _undo(new["batch_norm"], mean, variance)
+        if init == "net2deeper":
+            _check_undone(teacher, student, x)
     return _compiled_alike(teacher, student)
 
 
@@ -357,11 +361,12 @@ def _new_block(block, activation, kernel_size, batch_norm, init, rng, taken):
         with _naming(old):
             config = old.get_config()
     else:
-        config = {"use_bias": old.use_bias, "dtype": old.dtype_policy, "activation": old.activation}
+        config = {"use_bias": old.use_bias, "activation": old.activation}
     config = {key: value for key, value in config.items() if not key.startswith(("lora", "quantization"))}
     config |= _live(old, config)
     config |= {key: keras.initializers.Zeros() for key, value in config.items() if _holds_array(value)}
-    config |= {"name": _free_name(f"{old.name}_deeper", taken), "trainable": True}
+    dtype = block.end.dtype_policy  # what enters is of this type, and must not be rounded to a coarser one
+    config |= {"name": _free_name(f"{old.name}_deeper", taken), "trainable": True, "dtype": dtype}
     if kind is not kl.Dense:
         config |= {
             "filters": block.end.output.shape[-1],
@@ -387,13 +392,15 @@ def _new_block(block, activation, kernel_size, batch_norm, init, rng, taken):
     made = {"layer": kind.from_config(config)}
     if batch_norm:
         name = _free_name(f"{old.name}_deeper_bn", taken)
-        made["batch_norm"] = kl.BatchNormalization(name=name, dtype=old.dtype_policy)
+        made["batch_norm"] = kl.BatchNormalization(name=name, dtype=dtype)
     if apart:
-        like = follows if is_layer else kl.Activation(follows, dtype=old.dtype_policy)
+        like = follows if is_layer else kl.Activation(follows, dtype=dtype)
         name = _free_name(f"{old.name}_deeper_activation", taken)
         new = _rebuilt(like, {("name",): name})
         _give_functions(like, new)
         made["activation"] = rules.ParametricActivation(new, name=name, dtype=new.dtype_policy) if parametric else new
+    for new in made.values():
+        new.supports_masking |= block.end.supports_masking
     return made
 
 
@@ -464,9 +471,7 @@ def _statistics(graph, layers, x):
 @contextlib.contextmanager
 def _states_kept(*models):
     """Give recurrent layers back the states that they kept from their last batch, after calls that move them."""
-    layers = [layer for model in models for layer in model._flatten_layers()]
-    states = [state for layer in layers for state in keras.tree.flatten(getattr(layer, "states", None))]
-    before = [(state, state.numpy()) for state in states if hasattr(state, "assign")]
+    before = [(state, state.numpy()) for model in models for state in _states(model)]
     try:
         yield
     finally:
@@ -474,9 +479,34 @@ def _states_kept(*models):
             state.assign(values)
 
 
+def _states(model):
+    """The variables in which stateful layers keep what they saw last."""
+    layers = model._flatten_layers()
+    states = [state for layer in layers for state in keras.tree.flatten(getattr(layer, "states", None))]
+    return [state for state in states if hasattr(state, "assign")]
+
+
 def _undo(batch_norm, mean, variance):
     """Give a batch normalization the statistics of what it will meet, and the scale and shift that undo them."""
     batch_norm.set_weights([np.sqrt(variance + batch_norm.epsilon), mean, mean, variance])
+
+
+def _check_undone(teacher, student, x):
+    """Refuse what is behind a new batch normalization and turns its rounding into a difference, as a step does."""
+    few = keras.tree.map_structure(operator.itemgetter(slice(32)), x)
+    rounding = {"float64": 1e-8, "float32": 1e-3}
+    limit = max(rounding.get(layer.compute_dtype, 0.1) for layer in teacher._flatten_layers())
+    with _states_kept(teacher, student):
+        for state, its in zip(_states(teacher), _states(student), strict=True):
+            its.assign(state)
+        for left, right in zip(*(_outputs(model, few) for model in (teacher, student)), strict=True):
+            largest, gap = np.abs(left).max(), np.abs(left - right).max()
+            if gap > limit * largest:
+                raise Net2NetError(
+                    "batch_norm: a new normalization undoes itself up to rounding, and what stands behind it turns "
+                    f"rounding into a difference of {gap:.2g}, beside a largest output of {largest:.2g}, as a step, a "
+                    "comparison or a Masking may; leave batch_norm out, or name other layers in `after`"
+                )
 
 
 # What wider and deeper share
@@ -487,10 +517,12 @@ def _student(teacher, placed, settings=lambda layer: {}, **how):
     pairs, made = {}, {}
 
     def copy(layer):
-        pairs[layer] = _rebuilt(layer, settings(layer))
-        for part in _parts(pairs[layer]):
+        pairs[layer] = new = _rebuilt(layer, settings(layer))
+        if isinstance(new, kl.Layer):  # of these, settings do not tell
+            new.supports_masking, new.autocast = layer.supports_masking, layer.autocast
+        for part in _parts(new):
             part.add_weight = _without_drawing(part.add_weight)
-        return pairs[layer]
+        return new
 
     student = _clone(teacher, copy, made=made, **how)
     # A model hands its flag on to its layers, and a layer to its parts and weights: so the outer ones come first.
@@ -526,6 +558,11 @@ def _give_functions(old, new):
         alike = [weight.shape for weight in part.weights] == [weight.shape for weight in its.weights]
         for key, function in _live(part, vars(part)).items():
             setattr(its, key, function if alike or not _holds_array(function) else keras.initializers.Zeros())
+        for key, found in list(vars(its).items()):
+            if isinstance(found, FunctionType) and not hasattr(type(its), key):  # else one of Keras' own wrappers
+                function = vars(part).get(key)
+                if isinstance(function, FunctionType) and (found.__module__ or "").startswith("keras."):
+                    setattr(its, key, function)
 
 
 def _holds_array(initializer):
@@ -538,6 +575,15 @@ def _settle(layer):
     for part in _parts(layer):
         if hasattr(part, "finalize_state"):
             part.finalize_state()
+
+
+def _is_settled(normalization):
+    """Whether Normalization computes with the statistics in its weights."""
+    if normalization.input_mean is not None or not normalization.built:
+        return True
+    pairs = (normalization.adapt_mean, normalization.mean), (normalization.adapt_variance, normalization.variance)
+    pairs = (map(keras.ops.convert_to_numpy, pair) for pair in pairs)
+    return all(np.array_equal(weight.ravel().astype(used.dtype), used.ravel()) for weight, used in pairs)
 
 
 def _parts(layer):
@@ -557,11 +603,17 @@ def _without_drawing(add_weight):
 
 def _rebuilt(layer, settings=None):
     """A new layer from the settings of an old one, some of them replaced: {path in its config: value}."""
-    if hasattr(layer, "load_assets") or (isinstance(layer, kl.Discretization) and layer.num_bins):
-        raise Net2NetError(
-            f"layer {layer.name!r} ({type(layer).__name__}) keeps a table outside its weights, which cannot be carried "
-            "over; apply it before the model"
-        )
+    for part in _parts(layer):
+        if hasattr(part, "load_assets") or (isinstance(part, kl.Discretization) and part.num_bins):
+            raise Net2NetError(
+                f"layer {part.name!r} ({type(part).__name__}) keeps a table outside its weights, which cannot be "
+                "carried over; apply it before the model"
+            )
+        if isinstance(part, kl.Normalization) and not _is_settled(part):
+            raise Net2NetError(
+                f"layer {part.name!r} (Normalization) computes with other statistics than stand in its weights, as "
+                "after set_weights; call its finalize_state() first"
+            )
     known = {getattr(f, "__name__", ""): f for part in _parts(layer) for f in _live(part, vars(part)).values()}
     known |= {type(part).__name__: type(part) for part in _parts(layer) if not hasattr(kl, type(part).__name__)}
     with _naming(layer), keras.saving.custom_object_scope(known):
@@ -735,7 +787,7 @@ def copy_weights(teacher, student, layer_names):
     Raises
     ------
     Net2NetError
-        If `layer_names` is a single string.
+        If one of the two is no model, or `layer_names` no list of names.
 
     Examples
     --------
@@ -747,10 +799,13 @@ def copy_weights(teacher, student, layer_names):
     copied    a
     left out  b: shapes differ, teacher (8, 2) (2,), student (8, 3) (3,)
     """
+    _check_models(teacher=teacher, student=student)
     if isinstance(layer_names, str):
         raise Net2NetError(
             f"layer_names: expected a list of names, got the string {layer_names!r}; write [{layer_names!r}]"
         )
+    if not np.iterable(layer_names):
+        raise Net2NetError(f"layer_names: expected a list of names, got {layer_names!r}")
     report = CopyReport([], {})
     of = {
         who: {layer.name: layer for layer in model.layers}
@@ -798,7 +853,8 @@ def function_gap(teacher, student, x=None):
     Raises
     ------
     Net2NetError
-        If the outputs differ in number or shape.
+        If one of the two is no model, cannot be called on `x`, or is not built where `x` is left out; if `x` has no
+        examples; or if the outputs differ in number or shape.
 
     Examples
     --------
@@ -806,24 +862,40 @@ def function_gap(teacher, student, x=None):
     >>> function_gap(teacher, teacher)
     0.0
     """
+    _check_models(teacher=teacher, student=student)
     if x is None:
         x = example_inputs(teacher)
     with _states_kept(teacher, student):
-        left, right = (
-            [keras.ops.convert_to_numpy(y) for y in keras.tree.flatten(model(x, training=False))]
-            for model in (teacher, student)
-        )
+        left, right = (_outputs(model, x) for model in (teacher, student))
     if [y.shape for y in left] != [y.shape for y in right]:
         raise Net2NetError(
             f"student: expected outputs of shape {', '.join(str(y.shape) for y in left)}, as the teacher's, "
             f"got {', '.join(str(y.shape) for y in right)}"
         )
-    gaps = [np.abs(a.astype("float64") - b.astype("float64")).max() for a, b in zip(left, right, strict=True)]
-    return float(np.max(gaps))
+    return float(np.max([np.abs(a - b).max() for a, b in zip(left, right, strict=True)]))
+
+
+def _check_models(**models):
+    for argument, model in models.items():
+        if not isinstance(model, keras.Model):
+            raise Net2NetError(f"{argument}: expected a keras.Model, got {model!r}")
+
+
+def _outputs(model, x):
+    """What a model gives in inference, as a list of arrays in float64."""
+    if empty := [np.shape(a) for a in keras.tree.flatten(x) if np.size(a) == 0]:
+        raise Net2NetError(f"x: expected at least one example, got an array of shape {empty[0]}")
+    try:
+        outputs = [keras.ops.convert_to_numpy(y) for y in keras.tree.flatten(model(x, training=False))]
+    except Exception as error:  # a layer may be the user's, and fail in any way
+        raise Net2NetError(f"x: model {model.name!r} cannot be called on it: {error}") from error
+    return [y.astype("float64") for y in outputs]
 
 
 def example_inputs(model, batch=16, length=32, seed=0):
     """Draw inputs that fit a model, in the structure that it takes; unknown sides get `length`."""
+    if not getattr(model, "built", False) or (isinstance(model, keras.Sequential) and not model._functional):
+        raise Net2NetError(f"x: model {model.name!r} is not built, so no inputs can be drawn for it; give inputs")
     rng = np.random.default_rng(seed)
     known = [layer.input_dim for layer in model._flatten_layers() if isinstance(layer, kl.Embedding)]
 

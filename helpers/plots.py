@@ -95,6 +95,9 @@ ARMS = {
 }
 
 
+# ---------------------------------------------------------------- the look
+
+
 def _look(arm, number):
     """Label, color, dashes and marker of an arm, whatever size its name gives; of its number, if it is none of ours."""
     of_its_number = (arm, CYCLE[number % 7], DASHES[number % 7], MARKERS[number % 7])
@@ -150,6 +153,9 @@ def _label_ends(axes, ends, gap=0.085):
     for y, (_, label, color, marker) in zip(at, places, strict=True):
         axes.plot(1.04, y, marker=marker or "_", color=color, transform=axes.transAxes, clip_on=False, ms=6)
         axes.text(1.075, y, label, transform=axes.transAxes, va="center", fontsize=9.5, linespacing=0.95)
+
+
+# ---------------------------------------------------------------- studies and training
 
 
 @_in_style
@@ -214,6 +220,189 @@ def learning_curves(frame, panels, value="val_accuracy", ylabel=None, ylim=None,
 
 
 @_in_style
+def training_panels(frame, columns, ylim=None, x="epoch"):
+    """Accuracy and loss of all arms, training and validation: four rows of panels, a column for each group.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Columns ``arm``, `x`, ``train_accuracy``, ``val_accuracy``, ``train_loss`` and ``val_loss``; lines are
+        medians over the runs of an arm, bands their range.
+    columns : dict
+        ``{title: [arm, ...]}``.
+    ylim : dict, optional
+        ``{value: (low, high)}``, for example ``{"val_accuracy": (0.9, 1)}``.
+    x : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    values = {
+        "train_accuracy": "training\naccuracy",
+        "val_accuracy": "validation\naccuracy",
+        "train_loss": "training\nloss",
+        "val_loss": "validation\nloss",
+    }
+    figure, grid = _figure(6.6, nrows=4, ncols=len(columns), sharex=True, sharey="row", squeeze=False)
+    looks = {}  # arms of different columns that look alike share one entry of the legend
+    for axes_of_column, (title, arms) in zip(grid.T, columns.items(), strict=True):
+        axes_of_column[0].set_title(title, loc="left", fontweight="bold")
+        axes_of_column[-1].set_xlabel({"epoch": "epochs", "update": "updates"}.get(x, x))
+        for number, arm in enumerate(arms):
+            label, *look = _look(arm, number)
+            rows = frame[frame["arm"] == arm]
+            if rows.empty:
+                raise ValueError(f"arm {arm!r} has no rows; the frame holds {', '.join(frame['arm'].unique())}")
+            color, dash, marker = look
+            for axes, value in zip(axes_of_column, values, strict=True):
+                curve = rows.groupby(x)[value].agg(["median", "min", "max"]).dropna()
+                axes.fill_between(curve.index, curve["min"], curve["max"], color=color, alpha=0.22, lw=0)
+                (line,) = axes.plot(curve.index, curve["median"], color=color, ls=dash, marker=marker)
+            names = looks.setdefault((color, marker), (line, []))[1]
+            if label not in names:
+                names.append(label)
+    for axes, (value, words) in zip(grid[:, 0], values.items(), strict=True):
+        axes.set_ylabel(words)
+        axes.locator_params(axis="y", nbins=4)
+        if ylim and value in ylim:
+            axes.set_ylim(ylim[value])
+    figure.align_ylabels(grid[:, 0])
+    handles = [line for line, _ in looks.values()]
+    labels = [", ".join(names).replace("\n", " ") for _, names in looks.values()]
+    figure.legend(handles, labels, loc="outside upper center", ncols=2, frameon=False, fontsize=9.5, handlelength=3)
+    return figure
+
+
+@_in_style
+def race_curves(curves, xlabel, ylabel):
+    """Runs of a study over an axis that is stretched near zero, with equal factors of the errors, or losses, apart.
+
+    Parameters
+    ----------
+    curves : dict
+        ``{name: (rows, color, dash)}``: rows of places, medians and, for several seeds, least and greatest values; a
+        place in `CYCLE`; lengths of dashes in points, as SVG writes them.
+    xlabel, ylabel : str
+        `ylabel` says whether the values are accuracies.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, axes = _figure(max(3.6, 0.24 * len(curves)))
+    axes.set_xscale("function", functions=(lambda x: np.sqrt(np.maximum(x, 0)), np.square))
+    if "accuracy" in ylabel:
+        axes.set_yscale(
+            "function", functions=(lambda y: -np.log(1.001 - np.minimum(y, 1)), lambda v: 1.001 - np.exp(-v))
+        )
+        levels = (0.1, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999)
+        axes.set_yticks(levels, [f"{100 * level:g} %" for level in levels])
+    else:
+        axes.set_yscale("log")
+    ends = []
+    for name, ((x, middle, *band), color, dash) in curves.items():
+        color = CYCLE[color]
+        if band:
+            axes.fill_between(x, *band, color=color, alpha=0.16, lw=0)
+        dashes = (0, [float(length) / 1.5 for length in dash.split()]) if dash else "-"
+        axes.plot(x, middle, color=color, ls=dashes, lw=1.5, marker="o", ms=3)
+        ends.append((float(middle[-1]), name, color, "o"))
+    if curves:
+        values = np.concatenate([rows[1:].ravel() for rows, *_ in curves.values()])
+        low, high = np.nanmin(values), np.nanmax(values)
+        axes.set_ylim(low * 0.9, 1 - (1 - high) * 0.9 if "accuracy" in ylabel else high * 1.1)
+        axes.set_xlim(0, max(rows[0].max() for rows, *_ in curves.values()) or 1)
+    axes.set(xlabel=f"{xlabel} (stretched near 0)", ylabel=ylabel)
+    axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(4))
+    axes.xaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda v, _: f"{v:,.0f}"))
+    _label_ends(axes, ends, gap=min(0.065, 0.95 / max(len(curves), 1)))
+    return figure
+
+
+# As the lab in the page draws them.
+LAB = {
+    "teacher": (BLACK, DASHES[0], "P"),
+    "goes-on": (BLACK, DASHES[2], "D"),
+    "equal": (BLUE, DASHES[0], "o"),
+    "unequal": (GREEN, DASHES[0], "^"),
+    "padded": (VERMILION, DASHES[3], "s"),
+    "fresh-wider": (VERMILION, DASHES[1], "v"),
+    "deeper": (PURPLE, DASHES[0], "*"),
+    "fresh-deeper": (ORANGE, DASHES[1], "X"),
+}
+
+
+@_in_style
+def lab_curves(curves):
+    """Accuracy over updates for networks that begin at different times, on a scale that stretches its top.
+
+    Parameters
+    ----------
+    curves : dict
+        ``{kind: (label, updates, accuracies)}``, kinds as in ``helpers.lab``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, axes = _figure(3.3)
+    axes.set_yscale("function", functions=(lambda y: -np.log(1.001 - y), lambda v: 1.001 - np.exp(-v)))
+    ends = []
+    for kind, (label, updates, accuracies) in curves.items():
+        color, dash, marker = LAB[kind]
+        axes.plot(updates, accuracies, color=color, ls=dash, lw=1.5)
+        axes.plot(updates[0], accuracies[0], color=color, marker=marker)
+        if kind != "teacher":
+            ends.append((float(accuracies[-1]), label, color, marker))
+    _, updates, accuracies = curves["teacher"]
+    axes.annotate("teacher", (updates[-1], accuracies[-1]), (-8, 12), textcoords="offset points", ha="right")
+    axes.set(xlabel="updates", ylabel="validation accuracy", ylim=(0.05, 0.97))
+    axes.set_yticks([0.1, 0.5, 0.8, 0.9, 0.95], ["10 %", "50 %", "80 %", "90 %", "95 %"])
+    _label_ends(axes, ends, gap=0.075)
+    return figure
+
+
+@_in_style
+def growth_curves(before, after, value="val_accuracy", ylabel="validation accuracy", ylim=None):
+    """One measure over training, before a network grows and after; a vertical line marks the moment of growth.
+
+    Parameters
+    ----------
+    before : dict
+        ``{label: rows}`` of the teacher, with the rows that `helpers.experiments.train` returns.
+    after : dict
+        ``{label: rows}`` of what is trained from there on; their updates are counted from the moment of growth.
+    value : str
+        The entry of each row to draw.
+    ylabel : str
+    ylim : (float, float), optional
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, axes = _figure(3.1)
+    ((name, rows),) = before.items()
+    grown = rows[-1]["update"]
+    axes.plot([r["update"] for r in rows], [r[value] for r in rows], color=BLACK, ls=DASHES[2], marker="P")
+    ends = []
+    for number, (label, later) in enumerate(after.items()):
+        color, dash, marker = CYCLE[number % 7], DASHES[number % 7], MARKERS[number % 7]
+        axes.plot([grown + r["update"] for r in later], [r[value] for r in later], color=color, ls=dash, marker=marker)
+        ends.append((later[-1][value], label, color, marker))
+    axes.set(xlabel="updates", ylabel=ylabel)
+    if ylim:
+        axes.set_ylim(ylim)
+    axes.axvline(grown, color="#777777", lw=1, zorder=0)
+    place = axes.get_xaxis_transform()
+    axes.text(grown, 1.02, "growth", transform=place, ha="center", va="bottom", fontsize=9.5)
+    axes.text(grown / 2, 1.02, name, transform=place, ha="center", va="bottom", fontsize=9.5)
+    _label_ends(axes, ends, gap=0.11)
+    return figure
+
+
+@_in_style
 def intervals(panels, xlabel, xscale="linear", low=-np.inf):
     """Medians with their 95 % bootstrap intervals, over a dot for each seed.
 
@@ -266,6 +455,81 @@ def intervals(panels, xlabel, xscale="linear", low=-np.inf):
         axes.set_title(title, loc="left", fontweight="bold")
     grid.flat[-1].set_xlabel(xlabel)
     return figure
+
+
+@_in_style
+def difference_map(panels, xlabel, ylabel):
+    """What two arms differ by over two settings: a cell for each, in color only where the interval leaves out 0.
+
+    Parameters
+    ----------
+    panels : dict
+        ``{title: {(row, column): difference}}``, each difference a `helpers.measures.Paired`; one panel below the
+        other. Orange is negative, purple positive, as the number's sign says too.
+    xlabel, ylabel : str
+        What columns and rows are.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    rows, columns = (list(dict.fromkeys(settings)) for settings in zip(*next(iter(panels.values())), strict=True))
+    shape = (len(rows), len(columns))
+    figure, grid = _figure((0.5 + 0.44 * len(rows)) * len(panels) + 0.3, nrows=len(panels), sharex=True, squeeze=False)
+    shades = mpl.colors.SymLogNorm(0.1, vmin=-3e4, vmax=3e4)  # so pale that black can be read on them
+    for axes, (title, cells) in zip(grid.flat, panels.items(), strict=True):
+        sure = [0 if one.place == "level" else one.median for one in cells.values()]
+        axes.pcolormesh(np.reshape(sure, shape), cmap="PuOr", norm=shades, edgecolors="#bbbbbb", lw=1)
+        for number, one in enumerate(cells.values()):
+            y, x = divmod(number, len(columns))
+            words = f"{one:+.2f}".split(" ", 1)
+            axes.text(x + 0.5, y + 0.3, words[0], ha="center", va="center", fontweight="bold")
+            axes.text(x + 0.5, y + 0.7, words[1], ha="center", va="center", fontsize=8.5)
+        axes.set_xticks(np.arange(len(columns)) + 0.5, columns)
+        axes.set_yticks(np.arange(len(rows)) + 0.5, rows)
+        axes.invert_yaxis()
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
+        axes.set_ylabel(ylabel)
+        axes.set_title(title, loc="left", fontweight="bold")
+    grid.flat[-1].set_xlabel(xlabel)
+    return figure
+
+
+@_in_style
+def costs(panels, xlabel, ylabel):
+    """What things cost over a size, both on logarithmic axes: a dot for each measurement, a line for what was fitted.
+
+    Parameters
+    ----------
+    panels : dict
+        ``{title: {label: (sizes, values, fitted)}}``, arrays of one shape (n,), in order of size; one panel below the
+        other.
+    xlabel, ylabel : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, grid = _figure(2.1 * len(panels) + 0.3, nrows=len(panels), sharex=True, sharey=True, squeeze=False)
+    for axes, (title, curves) in zip(grid.flat, panels.items(), strict=True):
+        axes.set(xscale="log", yscale="log", ylabel=ylabel)
+        axes.set_title(title, loc="left")
+        for number, (sizes, values, fitted) in enumerate(curves.values()):
+            axes.plot(sizes, values, MARKERS[number], color=CYCLE[number], ms=3.2, alpha=0.7)
+            axes.plot(sizes, fitted, color=CYCLE[number], ls=DASHES[number], lw=1.3)
+    for axes, curves in zip(grid.flat, panels.values(), strict=True):  # when all panels have their limits
+        looks = zip(curves.items(), CYCLE, MARKERS, strict=False)
+        _label_ends(
+            axes,
+            [(np.asarray(fitted)[-1], label, color, marker) for (label, (*_, fitted)), color, marker in looks],
+            0.1,
+        )
+    grid[-1, 0].set_xlabel(xlabel)
+    return figure
+
+
+# ---------------------------------------------------------------- functions of one input, and outputs
 
 
 @_in_style
@@ -332,6 +596,167 @@ def function_curves(x, curves, xlabel="x", ylabel="output"):
     return figure
 
 
+@_in_style
+def activation_gallery(activations):
+    """Of each activation phi(v), and phi(phi(v)) over it: an identity layer is silent where the two agree.
+
+    Parameters
+    ----------
+    activations : dict
+        ``{name: function of a float array}``; what it returns may be a Keras tensor.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    v = np.linspace(-3, 3, 121, dtype="float32")
+    rows = -(-len(activations) // 3)
+    figure, grid = _figure(1.55 * rows + 0.45, nrows=rows, ncols=3, squeeze=False)
+    for axes in grid.flat[len(activations) :]:
+        axes.axis("off")
+    for axes, (name, phi) in zip(grid.flat, activations.items(), strict=False):
+        once = np.asarray(phi(v))
+        twice = np.asarray(phi(once))
+        same = np.allclose(once, twice, rtol=1e-5, atol=1e-6)
+        (first,) = axes.plot(v, once, color=SKY, lw=5, alpha=0.7)
+        (second,) = axes.plot(v, twice, color=INK if same else VERMILION, ls=DASHES[1], lw=1.8)
+        axes.set_title(f"{name}\n{'same' if same else 'changed'}", color=INK if same else "#A34700", fontsize=10)
+        axes.locator_params(nbins=3)
+        axes.tick_params(labelsize=9)
+        axes.set(xlim=(1.05 * v.min(), 1.05 * v.max()))
+    words = [r"$\varphi(v)$", r"$\varphi(\varphi(v))$"]
+    figure.legend([first, second], words, loc="outside lower center", ncols=2, frameon=False, handlelength=3)
+    return figure
+
+
+@_in_style
+def widened_function(x, teacher, student, mapping, teacher_w2, w2, most):
+    """A function before and after its hidden layer was widened, and below what each unit passes on.
+
+    Parameters
+    ----------
+    x, teacher, student : ndarray, shape (n,)
+        Where the two functions are drawn, and their values.
+    mapping : array_like of int, shape (q,)
+        Which teacher unit each student unit copies; -1 for a unit that copies none.
+    teacher_w2, w2 : ndarray, shapes (n,), (q,)
+        Outgoing weights of the teacher's units, drawn as pale bars, and of the student's.
+    most : int
+        Units to leave room for, so that nothing jumps when the width moves.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    mapping, teacher_w2, w2 = np.asarray(mapping), np.ravel(teacher_w2), np.ravel(w2)
+    n = len(teacher_w2)
+    figure, (above, below) = _figure(4.3, nrows=2, gridspec_kw={"height_ratios": [3, 2]})
+    above.plot(x, teacher, color=SKY, lw=7, alpha=0.6, label="teacher", solid_capstyle="round")
+    above.plot(x, student, color=INK, ls=DASHES[1], lw=1.8, label="student")
+    low, high = float(np.min(teacher)), float(np.max(teacher))
+    room = 0.6 * (high - low)
+    above.set(xlabel="x", ylabel="output", ylim=(low - room, high + room))
+    above.legend(loc="lower left", frameon=False, ncols=2)
+    below.bar(np.arange(n), teacher_w2, width=0.72, fc="#DDDDDD")
+    for place, (unit, weight) in enumerate(zip(mapping, w2, strict=True)):
+        color = CYCLE[unit % 7] if unit >= 0 else "#999999"
+        edge = {"ec": color, "lw": 1.6, "ls": "-" if place < n else (0, (2, 1))}
+        below.bar(place, weight, width=0.72, fc="white" if place >= n else color, **edge)
+        name = chr(ord("a") + int(unit) % 26) if unit >= 0 else f"new\n{place - n + 1}"
+        below.text(
+            place,
+            0,
+            name,
+            ha="center",
+            va="top" if weight >= 0 else "bottom",
+            fontsize=8.5,
+            fontweight="bold",
+        )
+    top = 1.25 * max(np.abs(teacher_w2).max(), np.abs(w2).max())
+    below.axhline(0, color=INK, lw=0.8)
+    below.set(xlim=(-0.7, most - 0.3), ylim=(-top, top), xticks=[], ylabel="outgoing\nweight", xlabel="hidden units")
+    below.spines["bottom"].set_visible(False)
+    return figure
+
+
+@_in_style
+def output_scatter(teacher, students):
+    """Each student's outputs against the teacher's: on the diagonal where they agree.
+
+    Parameters
+    ----------
+    teacher : ndarray
+        Outputs of the teacher, of any shape; about 200 numbers make a readable picture.
+    students : dict
+        ``{title: ndarray}`` of the teacher's shape; up to three. Titles may have two lines.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    teacher = np.ravel(np.asarray(teacher, float))
+    figure, grid = _figure(WIDTH / len(students) + 0.9 if len(students) > 1 else 2.9, ncols=len(students), sharey=True)
+    low, high = teacher.min(), teacher.max()
+    room = 0.35 * (high - low)
+    for axes, (title, student) in zip(np.atleast_1d(grid), students.items(), strict=True):
+        student = np.ravel(np.asarray(student, float))
+        same = np.abs(student - teacher).max() < 1e-5 * np.abs(teacher).max()
+        color, marker = (BLUE, "o") if same else (VERMILION, "s")
+        axes.axline((0, 0), slope=1, color="#888888", lw=1, zorder=0)
+        inside = np.clip(student, low - room, high + room)  # what lies farther off is drawn at the edge
+        axes.plot(teacher, inside, marker, color=color, ms=2.6, mew=0, alpha=0.7)
+        axes.set_title(f"{title}\n{'same' if same else 'changed'}", color=INK if same else "#A34700", fontsize=10)
+        axes.set(xlim=(low - room, high + room), ylim=(low - room, high + room), aspect="equal")
+        axes.locator_params(nbins=4)
+        axes.tick_params(labelsize=9)
+        axes.set_xlabel("teacher")
+    np.atleast_1d(grid)[0].set_ylabel("student")
+    return figure
+
+
+@_in_style
+def gap_chart(gaps, limits=None, floor=1e-17):
+    """The gaps of many students on one logarithmic axis, from the smallest to the largest.
+
+    Parameters
+    ----------
+    gaps : dict
+        ``{name: gap}``, each a part of the largest output. A gap of 0 is drawn at `floor`, on a tick that says 0.
+    limits : dict, optional
+        ``{word: value}``: vertical lines, such as ``{"float64": 1e-12}``. Students under the smallest are drawn as
+        blue circles, all others as red squares.
+    floor : float
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    limits = limits or {}
+    ordered = sorted(gaps, key=gaps.get)
+    figure, axes = _figure(0.27 * len(gaps) + 1.1)
+    exact = min(limits.values(), default=0)
+    for line, name in enumerate(ordered):
+        at, same = max(gaps[name], floor), gaps[name] <= exact
+        axes.plot([floor / 10, at], [line, line], color="#BBBBBB", lw=1, zorder=1)
+        axes.plot(at, line, marker="o" if same else "s", color=BLUE if same else VERMILION, ms=6, zorder=2)
+    axes.set_xscale("log")
+    top = 10.0 ** np.ceil(np.log10(max(max(gaps.values()) * 3, *limits.values(), floor * 10)))
+    powers = 10.0 ** np.arange(-15, np.log10(top) + 0.5, 5)
+    axes.set_xticks([floor, *powers], ["0", *(f"$10^{{{round(np.log10(p))}}}$" for p in powers)])
+    axes.minorticks_off()
+    axes.set(xlim=(floor / 3, top), ylim=(-0.7, len(gaps) - 0.3), xlabel="gap, as a part of the largest output")
+    axes.set_yticks(range(len(ordered)), ordered, fontsize=9.5)
+    axes.tick_params(axis="y", length=0)
+    for word, value in limits.items():
+        axes.axvline(value, color=INK, lw=1, ls=DASHES[1], zorder=0)
+        place = axes.get_xaxis_transform()
+        axes.text(value, 1.01, word, transform=place, ha="center", va="bottom", fontsize=9.5)
+    return figure
+
+
+# ---------------------------------------------------------------- weights
+
+
 def _letters(mapping):
     """Names of the units: a, b, c for the teacher's, and b', b'' for copies of b."""
     seen, names = {}, []
@@ -394,476 +819,6 @@ def weight_matrices(w1, w2, student_w1, student_w2, mapping):
             axes.set_anchor("NW")
             axes.axis("off")
     return figure
-
-
-def _clear_fraction(starts, ends):
-    """How far along the lines from all starts to all ends their points lie furthest apart, so that no two meet."""
-
-    def least(fraction):
-        points = starts[:, np.newaxis] * (1 - fraction) + ends * fraction
-        return np.diff(np.sort(points, axis=None)).min(initial=np.inf)
-
-    return max(np.linspace(0.2, 0.8, 61), key=least)
-
-
-@_in_style
-def networks(teacher, student, mapping=None, values=False):
-    """Two networks side by side: units as circles, weights as lines, inputs below.
-
-    A line is as thick as its weight is large; a negative one is dashed. With `mapping`, units of the first
-    hidden layer carry the letter and the color of the teacher unit they copy, and copies have a dashed rim.
-
-    Parameters
-    ----------
-    teacher, student : list of ndarray
-        Kernels from the inputs up, each of shape (n_in, n_out); up to about eight units in a layer.
-    mapping : array_like of int, shape (q,), optional
-        Of the first hidden layer, where that was widened.
-    values : bool
-        Write the weights beside the lines; for very small networks.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
-    levels = max(len(teacher), len(student)) + 1
-    widths = [max(max(np.shape(w)) for w in kernels) + 0.3 for kernels in (teacher, student)]
-    figure, (left, right) = _figure(0.85 * levels + 0.2, ncols=2, gridspec_kw={"width_ratios": widths})
-    top = max(np.abs(w).max() for w in (*teacher, *student)) or 1.0
-    cases = ((left, teacher, "teacher", False), (right, student, "student", True))
-    for (axes, kernels, title, is_student), width in zip(cases, widths, strict=True):
-        sizes = [np.shape(kernels[0])[0]] + [np.shape(w)[1] for w in kernels]
-        spots = [[((i - (n - 1) / 2), level * 1.5) for i in range(n)] for level, n in enumerate(sizes)]
-        for level, kernel in enumerate(kernels):
-            along = _clear_fraction(*(np.array(spots[at])[:, 0] for at in (level, level + 1)))
-            for i, j in np.ndindex(np.shape(kernel)):
-                weight = float(kernel[i][j])
-                if weight == 0:
-                    continue
-                (x0, y0), (x1, y1) = spots[level][i], spots[level + 1][j]
-                dash = "-" if weight > 0 else (0, (2.5, 1.2))
-                thick = 0.5 + 3 * abs(weight) / top
-                axes.plot([x0, x1], [y0, y1], color="#888888", lw=thick, ls=dash, zorder=1)
-                if values:
-                    at = (x0 + (x1 - x0) * along, y0 + (y1 - y0) * along)
-                    box = {"fc": "white", "ec": "none", "pad": 0.6}
-                    axes.text(*at, f"{weight:.2g}", ha="center", va="center", fontsize=8.5, bbox=box, zorder=2)
-        for level, row in enumerate(spots):
-            here = mapping is not None and level == 1
-            units = (np.asarray(mapping) if is_student else np.arange(len(row))) if here else None
-            labels = _letters(units) if here else [""] * len(row)
-            if level == 0:
-                labels = [f"$x_{{{i + 1}}}$" for i in range(len(row))]
-            if level == len(spots) - 1:
-                labels = [f"$y_{{{i + 1}}}$" for i in range(len(row))] if len(row) > 1 else ["$y$"]
-            for i, ((x, y), label) in enumerate(zip(row, labels, strict=True)):
-                color = CYCLE[units[i] % 7] if here else INK
-                is_copy = here and is_student and i >= len(set(units.tolist()))
-                axes.scatter(
-                    x, y, s=330, fc="white", ec=color, lw=2.4 if here else 1.4, zorder=3,
-                    ls=(0, (2, 1)) if is_copy else "-",
-                )  # fmt: skip
-                axes.text(x, y, label, ha="center", va="center_baseline", fontsize=10, zorder=4)
-        axes.set(xlim=(-width / 2, width / 2), ylim=(-0.5, 1.5 * (levels - 1) + 0.5))
-        axes.set_title(title)
-        axes.axis("off")
-    return figure
-
-
-@_in_style
-def activation_gallery(activations):
-    """Of each activation phi(v), and phi(phi(v)) over it: an identity layer is silent where the two agree.
-
-    Parameters
-    ----------
-    activations : dict
-        ``{name: function of a float array}``; what it returns may be a Keras tensor.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
-    v = np.linspace(-3, 3, 121, dtype="float32")
-    rows = -(-len(activations) // 3)
-    figure, grid = _figure(1.55 * rows + 0.45, nrows=rows, ncols=3, squeeze=False)
-    for axes in grid.flat[len(activations) :]:
-        axes.axis("off")
-    for axes, (name, phi) in zip(grid.flat, activations.items(), strict=False):
-        once = np.asarray(phi(v))
-        twice = np.asarray(phi(once))
-        same = np.allclose(once, twice, rtol=1e-5, atol=1e-6)
-        (first,) = axes.plot(v, once, color=SKY, lw=5, alpha=0.7)
-        (second,) = axes.plot(v, twice, color=INK if same else VERMILION, ls=DASHES[1], lw=1.8)
-        axes.set_title(f"{name}\n{'same' if same else 'changed'}", color=INK if same else "#A34700", fontsize=10)
-        axes.locator_params(nbins=3)
-        axes.tick_params(labelsize=9)
-        axes.set(xlim=(1.05 * v.min(), 1.05 * v.max()))
-    words = [r"$\varphi(v)$", r"$\varphi(\varphi(v))$"]
-    figure.legend([first, second], words, loc="outside lower center", ncols=2, frameon=False, handlelength=3)
-    return figure
-
-
-def convolved(image, kernel, times):
-    """An image (height, width) after as many convolutions with a kernel (h, w), padding "same"."""
-    h, w = np.shape(kernel)
-    for _ in range(times):
-        # As in Keras, the odd pixel of an even kernel goes behind.
-        padded = np.pad(image, (((h - 1) // 2, h // 2), ((w - 1) // 2, w // 2)))
-        image = np.einsum("ijhw,hw->ij", np.lib.stride_tricks.sliding_window_view(padded, (h, w)), kernel)
-    return image
-
-
-@_in_style
-def kernels_on_image(kernels, image, times=1):
-    """Convolution kernels, and below each what it makes of an image.
-
-    Parameters
-    ----------
-    kernels : dict
-        ``{title: ndarray}`` of shape (h, w), or (h, w, in, out), of which the kernel from the first channel
-        to the first is shown. Up to five.
-    image : ndarray, shape (height, width) or (height, width, 1)
-    times : int
-        How often each is applied, one after the other.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
-    image = np.asarray(image, float).reshape(np.shape(image)[:2])
-    figure, grid = _figure(2 * WIDTH / len(kernels) + 0.5, nrows=2, ncols=len(kernels), squeeze=False)
-    size = max(max(np.shape(kernel)[:2]) for kernel in kernels.values())
-    for (above, below), (title, kernel) in zip(grid.T, kernels.items(), strict=True):
-        kernel = np.asarray(kernel, float)
-        kernel = kernel[:, :, 0, 0] if kernel.ndim == 4 else kernel
-        h, w = kernel.shape
-        result = convolved(image, kernel, times)
-        above.imshow(kernel, cmap="PuOr", vmin=-1.6, vmax=1.6)
-        for i, j in np.ndindex(kernel.shape):
-            above.text(j, i, f"{kernel[i, j]:.2g}", ha="center", va="center", fontsize=9)
-            above.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, fill=False, ec=INK, lw=0.8))
-        middle = ((w - 1) / 2, (h - 1) / 2)
-        above.set(xlim=(middle[0] - size / 2 - 0.1, middle[0] + size / 2 + 0.1))
-        above.set(ylim=(middle[1] + size / 2 + 0.1, middle[1] - size / 2 - 0.1))
-        above.set_title(title, fontsize=10)
-        above.axis("off")
-        below.imshow(result, cmap="gray_r", vmin=0, vmax=image.max())
-        same = np.allclose(result, image)
-        below.set_title("same" if same else "changed", fontsize=10, color=INK if same else "#A34700")
-        below.set(xticks=[], yticks=[])
-        for spine in below.spines.values():
-            spine.set(visible=True, color="#AAAAAA")
-    return figure
-
-
-@_in_style
-def digits(images, titles=None):
-    """A row of images, up to about eight, with an optional title above each.
-
-    Parameters
-    ----------
-    images : ndarray, shape (n, height, width) or (n, height, width, 1)
-    titles : list, optional
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
-    n = len(images)
-    figure, grid = _figure(WIDTH / n + (0.3 if titles is not None else 0.05), ncols=n, squeeze=False)
-    for i, axes in enumerate(grid.flat):
-        axes.imshow(np.asarray(images[i]).reshape(np.shape(images[i])[:2]), cmap="gray_r")
-        axes.axis("off")
-        if titles is not None:
-            axes.set_title(str(titles[i]), fontsize=10)
-    return figure
-
-
-@_in_style
-def flowchart():
-    """From teacher to student: the two ways to grow, the check, and the way back to the next round.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
-    figure, axes = _figure(4.5)
-    axes.set(xlim=(0, 10), ylim=(0, 10))
-    axes.axis("off")
-
-    def box(x, y, width, text, color, height=1.25):
-        shape = FancyBboxPatch(
-            (x - width / 2, y - height / 2), width, height,
-            boxstyle="round,pad=0.06,rounding_size=0.25", fc="white", ec=color, lw=2,
-        )  # fmt: skip
-        axes.add_patch(shape)
-        axes.text(x, y, text, ha="center", va="center", fontsize=9.5, linespacing=1.15)
-
-    def arrow(start, end, bend=0.0):
-        style = {"arrowstyle": "-|>", "color": INK, "lw": 1.5, "shrinkA": 0, "shrinkB": 0}
-        axes.annotate("", end, start, arrowprops=style | {"connectionstyle": f"arc3,rad={bend}"})
-
-    box(5, 9.2, 5.4, "train the teacher\n(small network)", BLUE)
-    box(2.3, 6.5, 4.2, "wider: copy units,\ndivide what goes out", GREEN)
-    box(7.7, 6.5, 4.2, "deeper: insert a layer\nthat passes all on", PURPLE)
-    box(5, 3.8, 5.4, "student: larger network,\nthe same function", ORANGE)
-    box(5, 1.1, 5.4, "train the student on,\nfrom the teacher's accuracy", VERMILION)
-    arrow((4, 8.5), (2.5, 7.25))
-    arrow((6, 8.5), (7.5, 7.25))
-    arrow((2.5, 5.8), (4, 4.5))
-    arrow((7.5, 5.8), (6, 4.5))
-    arrow((5, 3.1), (5, 1.82))
-    # The way back runs along the right edge.
-    axes.plot([7.8, 9.95, 9.95], [1.1, 1.1, 9.2], color=INK, lw=1.5, clip_on=False)
-    arrow((9.95, 9.2), (7.8, 9.2))
-    axes.text(9.7, 3.3, "next\nround", ha="right", va="center", fontsize=9.5)
-    return figure
-
-
-# ---------------------------------------------------------------- chapter 03: wider
-
-
-@_in_style
-def flatten_rows(mapping, positions=3):
-    """The rows of a dense kernel behind a Flatten: teacher's, wider student's, and a way to get them wrong.
-
-    Parameters
-    ----------
-    mapping : array_like of int, shape (q,)
-        Which teacher channel each student channel copies; up to about five channels.
-    positions : int
-        Pixels that are left when the image is flattened.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
-    mapping = np.asarray(mapping)
-    n, q = mapping.max() + 1, len(mapping)
-    names = _letters(mapping)
-    cases = (
-        ("teacher: position by position", [(c, p) for p in range(positions) for c in range(n)]),
-        ("student: the copies join each position", [(c, p) for p in range(positions) for c in range(q)]),
-        ("wrong: as if rows went channel by channel", [(c, p) for c in range(q) for p in range(positions)]),
-    )
-    figure, grid = _figure(3.0, nrows=3)
-    for axes, (title, rows) in zip(grid, cases, strict=True):
-        for place, (channel, position) in enumerate(rows):
-            style = {
-                "ec": CYCLE[mapping[channel] % 7],
-                "lw": 1.8,
-                "ls": "-" if channel < n else (0, (2.5, 1.2)),
-            }
-            shade = ("white", "#EAEAEA")[position % 2]
-            axes.add_patch(Rectangle((place + 0.07, 0.0), 0.86, 1, fc=shade, **style))
-            words = f"{names[channel]}\n{position + 1}"
-            axes.text(place + 0.5, 0.47, words, ha="center", va="center", fontsize=9, linespacing=1.05)
-        axes.set(xlim=(-0.05, q * positions + 0.05), ylim=(-0.1, 1.1))
-        axes.set_title(title, loc="left", fontsize=10)
-        axes.axis("off")
-    return figure
-
-
-@_in_style
-def widened_function(x, teacher, student, mapping, teacher_w2, w2, most):
-    """A function before and after its hidden layer was widened, and below what each unit passes on.
-
-    Parameters
-    ----------
-    x, teacher, student : ndarray, shape (n,)
-        Where the two functions are drawn, and their values.
-    mapping : array_like of int, shape (q,)
-        Which teacher unit each student unit copies; -1 for a unit that copies none.
-    teacher_w2, w2 : ndarray, shapes (n,), (q,)
-        Outgoing weights of the teacher's units, drawn as pale bars, and of the student's.
-    most : int
-        Units to leave room for, so that nothing jumps when the width moves.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
-    mapping, teacher_w2, w2 = np.asarray(mapping), np.ravel(teacher_w2), np.ravel(w2)
-    n = len(teacher_w2)
-    figure, (above, below) = _figure(4.3, nrows=2, gridspec_kw={"height_ratios": [3, 2]})
-    above.plot(x, teacher, color=SKY, lw=7, alpha=0.6, label="teacher", solid_capstyle="round")
-    above.plot(x, student, color=INK, ls=DASHES[1], lw=1.8, label="student")
-    low, high = float(np.min(teacher)), float(np.max(teacher))
-    room = 0.6 * (high - low)
-    above.set(xlabel="x", ylabel="output", ylim=(low - room, high + room))
-    above.legend(loc="lower left", frameon=False, ncols=2)
-    below.bar(np.arange(n), teacher_w2, width=0.72, fc="#DDDDDD")
-    for place, (unit, weight) in enumerate(zip(mapping, w2, strict=True)):
-        color = CYCLE[unit % 7] if unit >= 0 else "#999999"
-        edge = {"ec": color, "lw": 1.6, "ls": "-" if place < n else (0, (2, 1))}
-        below.bar(place, weight, width=0.72, fc="white" if place >= n else color, **edge)
-        name = chr(ord("a") + int(unit) % 26) if unit >= 0 else f"new\n{place - n + 1}"
-        below.text(
-            place,
-            0,
-            name,
-            ha="center",
-            va="top" if weight >= 0 else "bottom",
-            fontsize=8.5,
-            fontweight="bold",
-        )
-    top = 1.25 * max(np.abs(teacher_w2).max(), np.abs(w2).max())
-    below.axhline(0, color=INK, lw=0.8)
-    below.set(xlim=(-0.7, most - 0.3), ylim=(-top, top), xticks=[], ylabel="outgoing\nweight", xlabel="hidden units")
-    below.spines["bottom"].set_visible(False)
-    return figure
-
-
-# ---------------------------------------------------------------- the lab
-
-# As the lab in the page draws them.
-LAB = {
-    "teacher": (BLACK, DASHES[0], "P"),
-    "goes-on": (BLACK, DASHES[2], "D"),
-    "equal": (BLUE, DASHES[0], "o"),
-    "unequal": (GREEN, DASHES[0], "^"),
-    "padded": (VERMILION, DASHES[3], "s"),
-    "fresh-wider": (VERMILION, DASHES[1], "v"),
-    "deeper": (PURPLE, DASHES[0], "*"),
-    "fresh-deeper": (ORANGE, DASHES[1], "X"),
-}
-
-
-@_in_style
-def lab_curves(curves):
-    """Accuracy over updates for networks that begin at different times, on a scale that stretches its top.
-
-    Parameters
-    ----------
-    curves : dict
-        ``{kind: (label, updates, accuracies)}``, kinds as in ``helpers.lab``.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
-    figure, axes = _figure(3.3)
-    axes.set_yscale("function", functions=(lambda y: -np.log(1.001 - y), lambda v: 1.001 - np.exp(-v)))
-    ends = []
-    for kind, (label, updates, accuracies) in curves.items():
-        color, dash, marker = LAB[kind]
-        axes.plot(updates, accuracies, color=color, ls=dash, lw=1.5)
-        axes.plot(updates[0], accuracies[0], color=color, marker=marker)
-        if kind != "teacher":
-            ends.append((float(accuracies[-1]), label, color, marker))
-    _, updates, accuracies = curves["teacher"]
-    axes.annotate("teacher", (updates[-1], accuracies[-1]), (-8, 12), textcoords="offset points", ha="right")
-    axes.set(xlabel="updates", ylabel="validation accuracy", ylim=(0.05, 0.97))
-    axes.set_yticks([0.1, 0.5, 0.8, 0.9, 0.95], ["10 %", "50 %", "80 %", "90 %", "95 %"])
-    _label_ends(axes, ends, gap=0.075)
-    return figure
-
-
-# ---------------------------------------------------------------- chapter 7
-
-
-@_in_style
-def race_curves(curves, xlabel, ylabel):
-    """Runs of a study over an axis that is stretched near zero, with equal factors of the errors, or losses, apart.
-
-    Parameters
-    ----------
-    curves : dict
-        ``{name: (rows, color, dash)}``: rows of places, medians and, for several seeds, least and greatest values; a
-        place in `CYCLE`; lengths of dashes in points, as SVG writes them.
-    xlabel, ylabel : str
-        `ylabel` says whether the values are accuracies.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
-    figure, axes = _figure(max(3.6, 0.24 * len(curves)))
-    axes.set_xscale("function", functions=(lambda x: np.sqrt(np.maximum(x, 0)), np.square))
-    if "accuracy" in ylabel:
-        axes.set_yscale(
-            "function", functions=(lambda y: -np.log(1.001 - np.minimum(y, 1)), lambda v: 1.001 - np.exp(-v))
-        )
-        levels = (0.1, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999)
-        axes.set_yticks(levels, [f"{100 * level:g} %" for level in levels])
-    else:
-        axes.set_yscale("log")
-    ends = []
-    for name, ((x, middle, *band), color, dash) in curves.items():
-        color = CYCLE[color]
-        if band:
-            axes.fill_between(x, *band, color=color, alpha=0.16, lw=0)
-        dashes = (0, [float(length) / 1.5 for length in dash.split()]) if dash else "-"
-        axes.plot(x, middle, color=color, ls=dashes, lw=1.5, marker="o", ms=3)
-        ends.append((float(middle[-1]), name, color, "o"))
-    if curves:
-        values = np.concatenate([rows[1:].ravel() for rows, *_ in curves.values()])
-        low, high = np.nanmin(values), np.nanmax(values)
-        axes.set_ylim(low * 0.9, 1 - (1 - high) * 0.9 if "accuracy" in ylabel else high * 1.1)
-        axes.set_xlim(0, max(rows[0].max() for rows, *_ in curves.values()) or 1)
-    axes.set(xlabel=f"{xlabel} (stretched near 0)", ylabel=ylabel)
-    axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(4))
-    axes.xaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda v, _: f"{v:,.0f}"))
-    _label_ends(axes, ends, gap=min(0.065, 0.95 / max(len(curves), 1)))
-    return figure
-
-
-@_in_style
-def training_panels(frame, columns, ylim=None, x="epoch"):
-    """Accuracy and loss of all arms, training and validation: four rows of panels, a column for each group.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        Columns ``arm``, `x`, ``train_accuracy``, ``val_accuracy``, ``train_loss`` and ``val_loss``; lines are
-        medians over the runs of an arm, bands their range.
-    columns : dict
-        ``{title: [arm, ...]}``.
-    ylim : dict, optional
-        ``{value: (low, high)}``, for example ``{"val_accuracy": (0.9, 1)}``.
-    x : str
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
-    values = {
-        "train_accuracy": "training\naccuracy",
-        "val_accuracy": "validation\naccuracy",
-        "train_loss": "training\nloss",
-        "val_loss": "validation\nloss",
-    }
-    figure, grid = _figure(6.6, nrows=4, ncols=len(columns), sharex=True, sharey="row", squeeze=False)
-    looks = {}  # arms of different columns that look alike share one entry of the legend
-    for axes_of_column, (title, arms) in zip(grid.T, columns.items(), strict=True):
-        axes_of_column[0].set_title(title, loc="left", fontweight="bold")
-        axes_of_column[-1].set_xlabel({"epoch": "epochs", "update": "updates"}.get(x, x))
-        for number, arm in enumerate(arms):
-            label, *look = _look(arm, number)
-            rows = frame[frame["arm"] == arm]
-            if rows.empty:
-                raise ValueError(f"arm {arm!r} has no rows; the frame holds {', '.join(frame['arm'].unique())}")
-            color, dash, marker = look
-            for axes, value in zip(axes_of_column, values, strict=True):
-                curve = rows.groupby(x)[value].agg(["median", "min", "max"]).dropna()
-                axes.fill_between(curve.index, curve["min"], curve["max"], color=color, alpha=0.22, lw=0)
-                (line,) = axes.plot(curve.index, curve["median"], color=color, ls=dash, marker=marker)
-            names = looks.setdefault((color, marker), (line, []))[1]
-            if label not in names:
-                names.append(label)
-    for axes, (value, words) in zip(grid[:, 0], values.items(), strict=True):
-        axes.set_ylabel(words)
-        axes.locator_params(axis="y", nbins=4)
-        if ylim and value in ylim:
-            axes.set_ylim(ylim[value])
-    figure.align_ylabels(grid[:, 0])
-    handles = [line for line, _ in looks.values()]
-    labels = [", ".join(names).replace("\n", " ") for _, names in looks.values()]
-    figure.legend(handles, labels, loc="outside upper center", ncols=2, frameon=False, fontsize=9.5, handlelength=3)
-    return figure
-
-
-# Chapter 2: the mathematics
 
 
 @_in_style
@@ -948,9 +903,6 @@ def copy_distances(curves, floor=1e-6):
     return figure
 
 
-# Chapter 4
-
-
 @_in_style
 def weight_change(change, xlabel="from unit", ylabel="to unit"):
     """A kernel's change, entry by entry: orange where a weight has fallen, purple where it has grown.
@@ -975,127 +927,166 @@ def weight_change(change, xlabel="from unit", ylabel="to unit"):
     return figure
 
 
-# Chapters 1 and 10
-
-
 @_in_style
-def growth_curves(before, after, value="val_accuracy", ylabel="validation accuracy", ylim=None):
-    """One measure over training, before a network grows and after; a vertical line marks the moment of growth.
+def flatten_rows(mapping, positions=3):
+    """The rows of a dense kernel behind a Flatten: teacher's, wider student's, and a way to get them wrong.
 
     Parameters
     ----------
-    before : dict
-        ``{label: rows}`` of the teacher, with the rows that `helpers.experiments.train` returns.
-    after : dict
-        ``{label: rows}`` of what is trained from there on; their updates are counted from the moment of growth.
-    value : str
-        The entry of each row to draw.
-    ylabel : str
-    ylim : (float, float), optional
+    mapping : array_like of int, shape (q,)
+        Which teacher channel each student channel copies; up to about five channels.
+    positions : int
+        Pixels that are left when the image is flattened.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    figure, axes = _figure(3.1)
-    ((name, rows),) = before.items()
-    grown = rows[-1]["update"]
-    axes.plot([r["update"] for r in rows], [r[value] for r in rows], color=BLACK, ls=DASHES[2], marker="P")
-    ends = []
-    for number, (label, later) in enumerate(after.items()):
-        color, dash, marker = CYCLE[number % 7], DASHES[number % 7], MARKERS[number % 7]
-        axes.plot([grown + r["update"] for r in later], [r[value] for r in later], color=color, ls=dash, marker=marker)
-        ends.append((later[-1][value], label, color, marker))
-    axes.set(xlabel="updates", ylabel=ylabel)
-    if ylim:
-        axes.set_ylim(ylim)
-    axes.axvline(grown, color="#777777", lw=1, zorder=0)
-    place = axes.get_xaxis_transform()
-    axes.text(grown, 1.02, "growth", transform=place, ha="center", va="bottom", fontsize=9.5)
-    axes.text(grown / 2, 1.02, name, transform=place, ha="center", va="bottom", fontsize=9.5)
-    _label_ends(axes, ends, gap=0.11)
+    mapping = np.asarray(mapping)
+    n, q = mapping.max() + 1, len(mapping)
+    names = _letters(mapping)
+    cases = (
+        ("teacher: position by position", [(c, p) for p in range(positions) for c in range(n)]),
+        ("student: the copies join each position", [(c, p) for p in range(positions) for c in range(q)]),
+        ("wrong: as if rows went channel by channel", [(c, p) for c in range(q) for p in range(positions)]),
+    )
+    figure, grid = _figure(3.0, nrows=3)
+    for axes, (title, rows) in zip(grid, cases, strict=True):
+        for place, (channel, position) in enumerate(rows):
+            style = {
+                "ec": CYCLE[mapping[channel] % 7],
+                "lw": 1.8,
+                "ls": "-" if channel < n else (0, (2.5, 1.2)),
+            }
+            shade = ("white", "#EAEAEA")[position % 2]
+            axes.add_patch(Rectangle((place + 0.07, 0.0), 0.86, 1, fc=shade, **style))
+            words = f"{names[channel]}\n{position + 1}"
+            axes.text(place + 0.5, 0.47, words, ha="center", va="center", fontsize=9, linespacing=1.05)
+        axes.set(xlim=(-0.05, q * positions + 0.05), ylim=(-0.1, 1.1))
+        axes.set_title(title, loc="left", fontsize=10)
+        axes.axis("off")
     return figure
 
 
-# Chapter 6: what goes wrong
+# ---------------------------------------------------------------- networks
 
 
 @_in_style
-def output_scatter(teacher, students):
-    """Each student's outputs against the teacher's: on the diagonal where they agree.
-
-    Parameters
-    ----------
-    teacher : ndarray
-        Outputs of the teacher, of any shape; about 200 numbers make a readable picture.
-    students : dict
-        ``{title: ndarray}`` of the teacher's shape; up to three. Titles may have two lines.
+def flowchart():
+    """From teacher to student: the two ways to grow, the check, and the way back to the next round.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    teacher = np.ravel(np.asarray(teacher, float))
-    figure, grid = _figure(WIDTH / len(students) + 0.9 if len(students) > 1 else 2.9, ncols=len(students), sharey=True)
-    low, high = teacher.min(), teacher.max()
-    room = 0.35 * (high - low)
-    for axes, (title, student) in zip(np.atleast_1d(grid), students.items(), strict=True):
-        student = np.ravel(np.asarray(student, float))
-        same = np.abs(student - teacher).max() < 1e-5 * np.abs(teacher).max()
-        color, marker = (BLUE, "o") if same else (VERMILION, "s")
-        axes.axline((0, 0), slope=1, color="#888888", lw=1, zorder=0)
-        inside = np.clip(student, low - room, high + room)  # what lies farther off is drawn at the edge
-        axes.plot(teacher, inside, marker, color=color, ms=2.6, mew=0, alpha=0.7)
-        axes.set_title(f"{title}\n{'same' if same else 'changed'}", color=INK if same else "#A34700", fontsize=10)
-        axes.set(xlim=(low - room, high + room), ylim=(low - room, high + room), aspect="equal")
-        axes.locator_params(nbins=4)
-        axes.tick_params(labelsize=9)
-        axes.set_xlabel("teacher")
-    np.atleast_1d(grid)[0].set_ylabel("student")
+    figure, axes = _figure(4.5)
+    axes.set(xlim=(0, 10), ylim=(0, 10))
+    axes.axis("off")
+
+    def box(x, y, width, text, color, height=1.25):
+        shape = FancyBboxPatch(
+            (x - width / 2, y - height / 2), width, height,
+            boxstyle="round,pad=0.06,rounding_size=0.25", fc="white", ec=color, lw=2,
+        )  # fmt: skip
+        axes.add_patch(shape)
+        axes.text(x, y, text, ha="center", va="center", fontsize=9.5, linespacing=1.15)
+
+    def arrow(start, end, bend=0.0):
+        style = {"arrowstyle": "-|>", "color": INK, "lw": 1.5, "shrinkA": 0, "shrinkB": 0}
+        axes.annotate("", end, start, arrowprops=style | {"connectionstyle": f"arc3,rad={bend}"})
+
+    box(5, 9.2, 5.4, "train the teacher\n(small network)", BLUE)
+    box(2.3, 6.5, 4.2, "wider: copy units,\ndivide what goes out", GREEN)
+    box(7.7, 6.5, 4.2, "deeper: insert a layer\nthat passes all on", PURPLE)
+    box(5, 3.8, 5.4, "student: larger network,\nthe same function", ORANGE)
+    box(5, 1.1, 5.4, "train the student on,\nfrom the teacher's accuracy", VERMILION)
+    arrow((4, 8.5), (2.5, 7.25))
+    arrow((6, 8.5), (7.5, 7.25))
+    arrow((2.5, 5.8), (4, 4.5))
+    arrow((7.5, 5.8), (6, 4.5))
+    arrow((5, 3.1), (5, 1.82))
+    # The way back runs along the right edge.
+    axes.plot([7.8, 9.95, 9.95], [1.1, 1.1, 9.2], color=INK, lw=1.5, clip_on=False)
+    arrow((9.95, 9.2), (7.8, 9.2))
+    axes.text(9.7, 3.3, "next\nround", ha="right", va="center", fontsize=9.5)
     return figure
 
 
+def _clear_fraction(starts, ends):
+    """How far along the lines from all starts to all ends their points lie furthest apart, so that no two meet."""
+
+    def least(fraction):
+        points = starts[:, np.newaxis] * (1 - fraction) + ends * fraction
+        return np.diff(np.sort(points, axis=None)).min(initial=np.inf)
+
+    return max(np.linspace(0.2, 0.8, 61), key=least)
+
+
 @_in_style
-def gap_chart(gaps, limits=None, floor=1e-17):
-    """The gaps of many students on one logarithmic axis, from the smallest to the largest.
+def networks(teacher, student, mapping=None, values=False):
+    """Two networks side by side: units as circles, weights as lines, inputs below.
+
+    A line is as thick as its weight is large; a negative one is dashed. With `mapping`, units of the first
+    hidden layer carry the letter and the color of the teacher unit they copy, and copies have a dashed rim.
 
     Parameters
     ----------
-    gaps : dict
-        ``{name: gap}``, each a part of the largest output. A gap of 0 is drawn at `floor`, on a tick that says 0.
-    limits : dict, optional
-        ``{word: value}``: vertical lines, such as ``{"float64": 1e-12}``. Students under the smallest are drawn as
-        blue circles, all others as red squares.
-    floor : float
+    teacher, student : list of ndarray
+        Kernels from the inputs up, each of shape (n_in, n_out); up to about eight units in a layer.
+    mapping : array_like of int, shape (q,), optional
+        Of the first hidden layer, where that was widened.
+    values : bool
+        Write the weights beside the lines; for very small networks.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    limits = limits or {}
-    ordered = sorted(gaps, key=gaps.get)
-    figure, axes = _figure(0.27 * len(gaps) + 1.1)
-    exact = min(limits.values(), default=0)
-    for line, name in enumerate(ordered):
-        at, same = max(gaps[name], floor), gaps[name] <= exact
-        axes.plot([floor / 10, at], [line, line], color="#BBBBBB", lw=1, zorder=1)
-        axes.plot(at, line, marker="o" if same else "s", color=BLUE if same else VERMILION, ms=6, zorder=2)
-    axes.set_xscale("log")
-    top = 10.0 ** np.ceil(np.log10(max(max(gaps.values()) * 3, *limits.values(), floor * 10)))
-    powers = 10.0 ** np.arange(-15, np.log10(top) + 0.5, 5)
-    axes.set_xticks([floor, *powers], ["0", *(f"$10^{{{round(np.log10(p))}}}$" for p in powers)])
-    axes.minorticks_off()
-    axes.set(xlim=(floor / 3, top), ylim=(-0.7, len(gaps) - 0.3), xlabel="gap, as a part of the largest output")
-    axes.set_yticks(range(len(ordered)), ordered, fontsize=9.5)
-    axes.tick_params(axis="y", length=0)
-    for word, value in limits.items():
-        axes.axvline(value, color=INK, lw=1, ls=DASHES[1], zorder=0)
-        place = axes.get_xaxis_transform()
-        axes.text(value, 1.01, word, transform=place, ha="center", va="bottom", fontsize=9.5)
+    levels = max(len(teacher), len(student)) + 1
+    widths = [max(max(np.shape(w)) for w in kernels) + 0.3 for kernels in (teacher, student)]
+    figure, (left, right) = _figure(0.85 * levels + 0.2, ncols=2, gridspec_kw={"width_ratios": widths})
+    top = max(np.abs(w).max() for w in (*teacher, *student)) or 1.0
+    cases = ((left, teacher, "teacher", False), (right, student, "student", True))
+    for (axes, kernels, title, is_student), width in zip(cases, widths, strict=True):
+        sizes = [np.shape(kernels[0])[0]] + [np.shape(w)[1] for w in kernels]
+        spots = [[((i - (n - 1) / 2), level * 1.5) for i in range(n)] for level, n in enumerate(sizes)]
+        for level, kernel in enumerate(kernels):
+            along = _clear_fraction(*(np.array(spots[at])[:, 0] for at in (level, level + 1)))
+            for i, j in np.ndindex(np.shape(kernel)):
+                weight = float(kernel[i][j])
+                if weight == 0:
+                    continue
+                (x0, y0), (x1, y1) = spots[level][i], spots[level + 1][j]
+                dash = "-" if weight > 0 else (0, (2.5, 1.2))
+                thick = 0.5 + 3 * abs(weight) / top
+                axes.plot([x0, x1], [y0, y1], color="#888888", lw=thick, ls=dash, zorder=1)
+                if values:
+                    at = (x0 + (x1 - x0) * along, y0 + (y1 - y0) * along)
+                    box = {"fc": "white", "ec": "none", "pad": 0.6}
+                    axes.text(*at, f"{weight:.2g}", ha="center", va="center", fontsize=8.5, bbox=box, zorder=2)
+        for level, row in enumerate(spots):
+            here = mapping is not None and level == 1
+            units = (np.asarray(mapping) if is_student else np.arange(len(row))) if here else None
+            labels = _letters(units) if here else [""] * len(row)
+            if level == 0:
+                labels = [f"$x_{{{i + 1}}}$" for i in range(len(row))]
+            if level == len(spots) - 1:
+                labels = [f"$y_{{{i + 1}}}$" for i in range(len(row))] if len(row) > 1 else ["$y$"]
+            for i, ((x, y), label) in enumerate(zip(row, labels, strict=True)):
+                color = CYCLE[units[i] % 7] if here else INK
+                is_copy = here and is_student and i >= len(set(units.tolist()))
+                axes.scatter(
+                    x, y, s=330, fc="white", ec=color, lw=2.4 if here else 1.4, zorder=3,
+                    ls=(0, (2, 1)) if is_copy else "-",
+                )  # fmt: skip
+                axes.text(x, y, label, ha="center", va="center_baseline", fontsize=10, zorder=4)
+        axes.set(xlim=(-width / 2, width / 2), ylim=(-0.5, 1.5 * (levels - 1) + 0.5))
+        axes.set_title(title)
+        axes.axis("off")
     return figure
 
 
-# Chapter 5: whole models
+_PAPER = {"fc": "white", "ec": "none", "pad": 1.2}
 
 
 @_in_style
@@ -1156,9 +1147,6 @@ def channel_rows(model):
     return figure
 
 
-_PAPER = {"fc": "white", "ec": "none", "pad": 1.2}
-
-
 def _levels(model):
     """The operations of a model by their distance from the inputs; what passes a level by stands there as a tuple."""
     maker = {id(op.output): op for op in model.operations}
@@ -1190,79 +1178,80 @@ def _levels(model):
     return levels, above
 
 
-# Chapter 9: where widening pays
+# ---------------------------------------------------------------- images
 
 
 @_in_style
-def difference_map(panels, xlabel, ylabel):
-    """What two arms differ by over two settings: a cell for each, in color only where the interval leaves out 0.
+def digits(images, titles=None):
+    """A row of images, up to about eight, with an optional title above each.
 
     Parameters
     ----------
-    panels : dict
-        ``{title: {(row, column): difference}}``, each difference a `helpers.measures.Paired`; one panel below the
-        other. Orange is negative, purple positive, as the number's sign says too.
-    xlabel, ylabel : str
-        What columns and rows are.
+    images : ndarray, shape (n, height, width) or (n, height, width, 1)
+    titles : list, optional
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    rows, columns = (list(dict.fromkeys(settings)) for settings in zip(*next(iter(panels.values())), strict=True))
-    shape = (len(rows), len(columns))
-    figure, grid = _figure((0.5 + 0.44 * len(rows)) * len(panels) + 0.3, nrows=len(panels), sharex=True, squeeze=False)
-    shades = mpl.colors.SymLogNorm(0.1, vmin=-3e4, vmax=3e4)  # so pale that black can be read on them
-    for axes, (title, cells) in zip(grid.flat, panels.items(), strict=True):
-        sure = [0 if one.place == "level" else one.median for one in cells.values()]
-        axes.pcolormesh(np.reshape(sure, shape), cmap="PuOr", norm=shades, edgecolors="#bbbbbb", lw=1)
-        for number, one in enumerate(cells.values()):
-            y, x = divmod(number, len(columns))
-            words = f"{one:+.2f}".split(" ", 1)
-            axes.text(x + 0.5, y + 0.3, words[0], ha="center", va="center", fontweight="bold")
-            axes.text(x + 0.5, y + 0.7, words[1], ha="center", va="center", fontsize=8.5)
-        axes.set_xticks(np.arange(len(columns)) + 0.5, columns)
-        axes.set_yticks(np.arange(len(rows)) + 0.5, rows)
-        axes.invert_yaxis()
-        axes.tick_params(length=0)
-        axes.spines[:].set_visible(False)
-        axes.set_ylabel(ylabel)
-        axes.set_title(title, loc="left", fontweight="bold")
-    grid.flat[-1].set_xlabel(xlabel)
+    n = len(images)
+    figure, grid = _figure(WIDTH / n + (0.3 if titles is not None else 0.05), ncols=n, squeeze=False)
+    for i, axes in enumerate(grid.flat):
+        axes.imshow(np.asarray(images[i]).reshape(np.shape(images[i])[:2]), cmap="gray_r")
+        axes.axis("off")
+        if titles is not None:
+            axes.set_title(str(titles[i]), fontsize=10)
     return figure
 
 
-# Chapter 12: what growing costs
+def convolved(image, kernel, times):
+    """An image (height, width) after as many convolutions with a kernel (h, w), padding "same"."""
+    h, w = np.shape(kernel)
+    for _ in range(times):
+        # As in Keras, the odd pixel of an even kernel goes behind.
+        padded = np.pad(image, (((h - 1) // 2, h // 2), ((w - 1) // 2, w // 2)))
+        image = np.einsum("ijhw,hw->ij", np.lib.stride_tricks.sliding_window_view(padded, (h, w)), kernel)
+    return image
 
 
 @_in_style
-def costs(panels, xlabel, ylabel):
-    """What things cost over a size, both on logarithmic axes: a dot for each measurement, a line for what was fitted.
+def kernels_on_image(kernels, image, times=1):
+    """Convolution kernels, and below each what it makes of an image.
 
     Parameters
     ----------
-    panels : dict
-        ``{title: {label: (sizes, values, fitted)}}``, arrays of one shape (n,), in order of size; one panel below the
-        other.
-    xlabel, ylabel : str
+    kernels : dict
+        ``{title: ndarray}`` of shape (h, w), or (h, w, in, out), of which the kernel from the first channel
+        to the first is shown. Up to five.
+    image : ndarray, shape (height, width) or (height, width, 1)
+    times : int
+        How often each is applied, one after the other.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    figure, grid = _figure(2.1 * len(panels) + 0.3, nrows=len(panels), sharex=True, sharey=True, squeeze=False)
-    for axes, (title, curves) in zip(grid.flat, panels.items(), strict=True):
-        axes.set(xscale="log", yscale="log", ylabel=ylabel)
-        axes.set_title(title, loc="left")
-        for number, (sizes, values, fitted) in enumerate(curves.values()):
-            axes.plot(sizes, values, MARKERS[number], color=CYCLE[number], ms=3.2, alpha=0.7)
-            axes.plot(sizes, fitted, color=CYCLE[number], ls=DASHES[number], lw=1.3)
-    for axes, curves in zip(grid.flat, panels.values(), strict=True):  # when all panels have their limits
-        looks = zip(curves.items(), CYCLE, MARKERS, strict=False)
-        _label_ends(
-            axes,
-            [(np.asarray(fitted)[-1], label, color, marker) for (label, (*_, fitted)), color, marker in looks],
-            0.1,
-        )
-    grid[-1, 0].set_xlabel(xlabel)
+    image = np.asarray(image, float).reshape(np.shape(image)[:2])
+    figure, grid = _figure(2 * WIDTH / len(kernels) + 0.5, nrows=2, ncols=len(kernels), squeeze=False)
+    size = max(max(np.shape(kernel)[:2]) for kernel in kernels.values())
+    for (above, below), (title, kernel) in zip(grid.T, kernels.items(), strict=True):
+        kernel = np.asarray(kernel, float)
+        kernel = kernel[:, :, 0, 0] if kernel.ndim == 4 else kernel
+        h, w = kernel.shape
+        result = convolved(image, kernel, times)
+        above.imshow(kernel, cmap="PuOr", vmin=-1.6, vmax=1.6)
+        for i, j in np.ndindex(kernel.shape):
+            above.text(j, i, f"{kernel[i, j]:.2g}", ha="center", va="center", fontsize=9)
+            above.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, fill=False, ec=INK, lw=0.8))
+        middle = ((w - 1) / 2, (h - 1) / 2)
+        above.set(xlim=(middle[0] - size / 2 - 0.1, middle[0] + size / 2 + 0.1))
+        above.set(ylim=(middle[1] + size / 2 + 0.1, middle[1] - size / 2 - 0.1))
+        above.set_title(title, fontsize=10)
+        above.axis("off")
+        below.imshow(result, cmap="gray_r", vmin=0, vmax=image.max())
+        same = np.allclose(result, image)
+        below.set_title("same" if same else "changed", fontsize=10, color=INK if same else "#A34700")
+        below.set(xticks=[], yticks=[])
+        for spine in below.spines.values():
+            spine.set(visible=True, color="#AAAAAA")
     return figure

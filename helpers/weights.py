@@ -65,7 +65,7 @@ def random_mapping(n, q, rng=None):
     n, q = check_width("n", n, 1), check_width("q", q, 1)
     if q < n:
         raise Net2NetError(f"q: expected a width of at least n = {n}, got {q}; Net2Net only adds units")
-    return np.concatenate([np.arange(n), np.random.default_rng(rng).integers(n, size=q - n)])
+    return np.concatenate([np.arange(n), _draws(rng).integers(n, size=q - n)])
 
 
 def balanced_mapping(n, q, rng=None):
@@ -98,7 +98,7 @@ def balanced_mapping(n, q, rng=None):
     n, q = check_width("n", n, 1), check_width("q", q, 1)
     if q % n:
         raise Net2NetError(f"q: expected a multiple of n = {n}, so that all units get equally many copies, got {q}")
-    copies = np.random.default_rng(rng).permutation(np.tile(np.arange(n), q // n - 1))
+    copies = _draws(rng).permutation(np.tile(np.arange(n), q // n - 1))
     return np.concatenate([np.arange(n), copies])
 
 
@@ -175,7 +175,7 @@ def copy_shares(mapping, split="equal", rng=None):
     if split == "equal":
         return 1.0 / counts[mapping]
     # Away from 0, so that no copy starts cut off from the next layer.
-    parts = np.random.default_rng(rng).uniform(0.2, 1.0, size=mapping.size)
+    parts = _draws(rng).uniform(0.2, 1.0, size=mapping.size)
     return parts / np.bincount(mapping, weights=parts)[mapping]
 
 
@@ -369,7 +369,7 @@ def _wider(w1, b1, w2, q, init, mapping, split, noise, rng):
     check_choice("init", init, INITS)
     check_choice("split", split, SPLITS)
 
-    rng = np.random.default_rng(rng)
+    rng = _draws(rng)
     mapping = random_mapping(n, q, rng) if mapping is None else check_mapping(mapping, n, q)
     new = np.arange(q) >= n
     shares = copy_shares(mapping, split, rng) if init == "net2wider" else ~new  # padding divides nothing
@@ -528,9 +528,14 @@ def check_noise(noise):
         raise Net2NetError(f"noise: expected a standard deviation of 0 or more, got {noise!r}")
 
 
-def generator(seed):
+def generator(seed, name="seed"):
     """A source of draws from a seed, or from what the operating system gives if it is None."""
-    return np.random.default_rng(None if seed is None else check_width("seed", seed, 0))
+    return np.random.default_rng(None if seed is None else check_width(name, seed, 0))
+
+
+def _draws(rng):
+    """A source of draws as it is, or made from a seed."""
+    return rng if isinstance(rng, np.random.Generator) else generator(rng, "rng")
 
 
 def warn_if_not_finite(name, array, stacklevel):

@@ -308,6 +308,8 @@ def test_unknown_sides():
     h = kl.LSTM(4, name="lstm")(kl.Embedding(9, 5, name="words")(same))
     model = randomize(keras.Model(tokens, kl.Dense(2)(h)))
     student = net2wider_net(model, 2, seed=0)
+    with pytest.raises(Net2NetError, match="widths: layer 'maximum.*' gives channels of no known number; name a layer"):
+        net2wider_net(model, {same._keras_history.operation.name: 20})
     assert student.get_layer("words").output_dim == 10
     assert relative_gap(model, student) <= EXACT["float32"]
     image = keras.Input((None, None, 3))
@@ -319,6 +321,27 @@ def test_unknown_sides():
         )
         <= 1e-5
     )
+
+
+class Sum(kl.Layer):
+    def call(self, xs, training=None, mask=None):
+        return xs[0] + xs[1]
+
+
+def test_a_sequential_model_without_a_graph_is_refused():
+    inputs = [keras.Input((4,)), keras.Input((4,))]
+    head = keras.Sequential([Sum(), kl.Dense(6, activation="relu")], name="head")
+    model = keras.Model(inputs, kl.Dense(2)(kl.Dense(4, name="h")(head(inputs))))
+    with pytest.raises(Net2NetError, match="model 'head' is a Sequential that is called on several tensors, which"):
+        net2wider_net(model, {"h": 8})
+
+
+def test_operations_on_texts_stay():
+    words = keras.Input((3,), dtype="string")
+    h = kl.Flatten()(kl.Embedding(10, 4)(kl.Hashing(10)(words[:, :2])))
+    model = randomize(keras.Model(words, kl.Dense(2)(kl.Dense(6, name="h")(h))))
+    text = ops.convert_to_tensor(np.array([["a", "b", "c"], ["d", "e", "f"]]), dtype="string")
+    assert relative_gap(model, net2wider_net(model, {"h": 8}, seed=0), text) <= EXACT["float32"]
 
 
 def test_constants_beside_tensors(float64):

@@ -432,7 +432,7 @@ def test_training_moves_statistics_alike():
 
 def test_embedding():
     x = keras.Input((6,), dtype="int32")
-    h = kl.Embedding(10, 4, mask_zero=True)(x)
+    h = kl.Embedding(10, 4, mask_zero=True, name="words")(x)
     teacher = randomize(keras.Model(x, kl.Dense(3)(kl.LSTM(4)(h))))
     tokens = np.random.default_rng(0).integers(10, size=(8, 6))  # zeros are masked
     for split in ("equal", "random"):
@@ -440,7 +440,7 @@ def test_embedding():
         assert student.layers[1].output_dim == 8
         assert student.layers[1].mask_zero
         assert relative_gap(teacher, student, tokens) <= EXACT["float64"]
-    assert relative_gap(teacher, net2wider_net(teacher, {"embedding": 9}, seed=0), tokens) <= EXACT["float64"]
+    assert relative_gap(teacher, net2wider_net(teacher, {"words": 9}, seed=0), tokens) <= EXACT["float64"]
 
 
 def test_normalization_keeps_what_it_was_adapted_to():
@@ -478,11 +478,28 @@ def test_discretization_keeps_its_bins_or_is_refused():
         assert relative_gap(teacher, student, data) <= EXACT["float64"]
 
 
-def test_tables_are_refused():
+def test_statistics_that_a_normalization_does_not_compute_with_are_refused():
+    def build():
+        return keras.Sequential([keras.Input((4,)), kl.Normalization(name="norm"), kl.Dense(4, name="h"), kl.Dense(2)])
+
+    adapted, teacher = build(), build()
+    data = np.random.default_rng(0).normal(5, 3, (50, 4))
+    adapted.get_layer("norm").adapt(data)
+    teacher.set_weights(adapted.get_weights())  # Keras goes on with those of before
+    assert relative_gap(teacher, adapted, data) > 0.1
+    for make in (lambda: net2wider_net(teacher, {"h": 6}), lambda: net2deeper_net(teacher, "h")):
+        with pytest.raises(Net2NetError, match="'norm' .* other statistics than stand in its weights.*finalize_state"):
+            make()
+    teacher.get_layer("norm").finalize_state()
+    assert relative_gap(teacher, net2wider_net(teacher, {"h": 6}), data) <= EXACT["float64"]
+
+
+@pytest.mark.parametrize("wrap", [lambda layer: layer, kl.TimeDistributed, lambda layer: kl.Pipeline([layer])])
+def test_tables_are_refused(wrap):
     layer = kl.IntegerLookup()
     layer.adapt(np.array([3, 5, 7]))
-    x = keras.Input((2,), dtype="int64")
-    teacher = keras.Model(x, kl.Dense(3)(kl.Dense(6)(kl.Flatten()(kl.Embedding(5, 4)(layer(x))))))
+    x = keras.Input((2, 1), dtype="int64")
+    teacher = keras.Model(x, kl.Dense(3)(kl.Dense(6)(kl.Flatten()(kl.Embedding(5, 4)(wrap(layer)(x))))))
     for make in (lambda: net2wider_net(teacher, 2), lambda: net2deeper_net(teacher)):
         with pytest.raises(
             Net2NetError, match="integer_lookup.*outside its weights, which .*; apply it before the model$"
@@ -975,6 +992,11 @@ def test_a_parametric_activation_is_widened_at_every_stage():
             student = net2wider_net(teacher, 2, split="random", seed=0)
             assert student.get_layer("phi").a.numpy() == a
             assert relative_gap(teacher, student) <= EXACT["float64"]
+    inner = make(VECTOR, lambda x: ParametricActivation(kl.Dense(4, activation="tanh"), name="phi")(kl.Dense(4)(x)))
+    for a in (1.0, 0.3):
+        inner.get_layer("phi").a.assign(a)
+        for widths in (2, {"phi": 7}):
+            assert relative_gap(inner, net2wider_net(inner, widths, split="random", seed=0)) <= EXACT["float64"]
     mixing = make(VECTOR, lambda x: ParametricActivation(kl.Softmax(), name="phi")(x))
     with pytest.raises(Net2NetError, match="softmax over channels mixes them"):
         net2wider_net(mixing, 2)
@@ -1140,6 +1162,52 @@ def test_zeropad_is_refused_where_masking_looks_at_all_channels(float64):
     assert relative_gap(teacher, net2wider_net(teacher, {"h": 5}, seed=0), data) <= EXACT["float64"]
     with pytest.raises(Net2NetError, match="but layer 'masking' asks whether all of a position's are 6; use"):
         net2wider_net(teacher, {"h": 5}, init="zeropad")
+
+
+def test_zeropad_is_refused_where_masking_looks_for_zeros(float64):
+    x = keras.Input((6, 3))
+    hidden = kl.Dense(4, activation="relu", name="h")
+    inner = keras.Sequential([keras.Input((6, 4)), kl.Masking(name="masking")])
+    teacher = randomize(keras.Model(x, kl.Dense(2)(inner(hidden(x)))))
+    with pytest.raises(Net2NetError, match="but layer 'masking' asks whether all of a position's are 0; use"):
+        net2wider_net(teacher, {"h": 7}, init="zeropad")
+    assert relative_gap(teacher, net2wider_net(teacher, {"h": 7}, seed=0)) <= EXACT["float64"]
+
+
+def test_a_mask_value_for_each_channel(float64):
+    x = keras.Input((6, 3))
+    value = np.array([0.0, 1.0, 2.0])
+    h = kl.LSTM(4, name="h")(kl.Masking(mask_value=value)(x))
+    teacher = randomize(keras.Model(x, kl.Dense(2)(h)))
+    data = np.random.default_rng(0).normal(size=(8, 6, 3))
+    data[:, 3:] = value
+    assert relative_gap(teacher, net2wider_net(teacher, {"h": 7}, seed=0), data) <= EXACT["float64"]
+    h = kl.LSTM(4)(kl.Masking(mask_value=value)(kl.Dense(3, name="hidden")(x)))
+    with pytest.raises(Net2NetError, match="layer 'hidden' cannot be widened"):
+        net2wider_net(keras.Model(x, kl.Dense(2)(h)), {"hidden": 6})
+
+
+def on_a_constant_memory(x):
+    return kl.MultiHeadAttention(2, 3, name="on")(x, np.random.default_rng(0).normal(size=(16, 5, 4)))
+
+
+def from_constant_states(x):
+    return kl.LSTM(4, name="on", return_sequences=True)(x, initial_state=[np.ones((16, 4))] * 2)
+
+
+def from_constant_states_both_ways(x):
+    layer = kl.Bidirectional(kl.GRU(4, return_sequences=True), name="on")
+    return layer(x, initial_state=[np.ones((16, 4))] * 2)
+
+
+@pytest.mark.parametrize("call", [on_a_constant_memory, from_constant_states, from_constant_states_both_ways])
+def test_what_a_constant_enters_stays(float64, call):
+    x = keras.Input(batch_shape=(16, 6, 4))
+    h = kl.Dense(6, activation="relu", name="h")(call(x))
+    teacher = randomize(keras.Model(x, kl.Dense(2)(h)))
+    assert relative_gap(teacher, net2wider_net(teacher, {"h": 9}, seed=0)) <= EXACT["float64"]
+    with pytest.raises(Net2NetError, match="layer 'on'"):
+        net2wider_net(teacher, {"on": 8})
 
 
 @pytest.mark.parametrize("kind", [kl.SimpleRNN, kl.LSTM, kl.GRU])

@@ -173,6 +173,18 @@ def test_a_seed_fixes_every_draw(case, split, seed, init):
     assert run(seed) == run(seed) == run(np.random.default_rng(seed))
 
 
+@pytest.mark.parametrize(("rng", "told"), [(-1, "at least 0, got -1"), ("a", "an integer, got 'a'")])
+def test_what_gives_no_draws_is_refused(rng, told):
+    for draw in (
+        lambda: w.random_mapping(2, 4, rng),
+        lambda: w.balanced_mapping(2, 4, rng),
+        lambda: w.copy_shares([0, 1, 0], "random", rng),
+        lambda: w.wider2net_fc(np.eye(2), None, np.eye(2), 4, rng=rng),
+    ):
+        with pytest.raises(w.Net2NetError, match=f"rng: expected {told}"):
+            draw()
+
+
 def test_another_seed_draws_anew_and_so_does_none():
     w1, b1, w2 = np.eye(20), np.arange(20.0), np.eye(20)
     for split in ("equal", "random"):
