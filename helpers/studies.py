@@ -155,7 +155,7 @@ MNIST_ARTICLE = Study(
             "scratch_wider",
         ),
     },
-    seeds=5,
+    seeds=10,
     rates=(0.01,),
     schedules=("constant",),
     teacher_epochs=1,
