@@ -474,12 +474,11 @@ def test_a_new_layer_computes_in_the_type_of_what_enters_it():
 
 
 def test_what_settings_do_not_tell_of_a_layer_is_kept(float64):
-    x, tokens = keras.Input((6,), dtype="int32"), np.random.default_rng(0).integers(7, size=(8, 6))
-    convolution = kl.Conv1D(4, 3, padding="same", name="conv")
-    convolution.supports_masking = True  # so it hands on the mask of the words
-    h = kl.LSTM(5, name="lstm")(convolution(kl.Embedding(7, 4, mask_zero=True)(x)))
-    teacher = randomize(keras.Model(x, kl.Dense(2)(h)))
-    for student in (net2wider_net(teacher, {"lstm": 8}), net2wider_net(teacher, 2), net2deeper_net(teacher, "conv")):
+    layer, tokens = ByName("tanh"), np.random.default_rng(0).integers(7, size=(8, 6))
+    layer.supports_masking = True  # so it hands on the mask of the words
+    layers = [kl.Embedding(7, 4, mask_zero=True), layer, kl.LSTM(5, name="lstm"), kl.Dense(6, "relu", name="h")]
+    teacher = randomize(keras.Sequential([keras.Input((6,), dtype="int32"), *layers, kl.Dense(2)]))
+    for student in (net2wider_net(teacher, {"lstm": 8}), net2deeper_net(teacher, "h")):
         assert relative_gap(teacher, student, tokens) <= EXACT["float64"]
     x = keras.Input((5,), dtype="float64")
     h = kl.Dense(4, dtype="float32", autocast=False, name="raw")(x)
