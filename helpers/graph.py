@@ -266,7 +266,7 @@ class Graph:
         self.calls[layer] += 1
         if is_graph(layer):
             _check_class(layer)
-            if isinstance(layer, keras.Sequential) and not layer._functional:
+            if not has_inputs(layer):
                 raise Net2NetError(
                     f"model {layer.name!r} is a Sequential that is called on several tensors, which hides its graph; "
                     "build it as keras.Model(inputs, outputs)"
@@ -522,6 +522,11 @@ def is_graph(layer):
     return isinstance(layer, keras.Sequential) or hasattr(layer, "_nodes_by_depth")
 
 
+def has_inputs(model):
+    """Whether a model's inputs are known: a Sequential model has them once it is built, a subclassed one has none."""
+    return is_graph(model) and getattr(model, "_functional", model) is not None
+
+
 def _rows_of(plan):
     """The rows that a plan's weights and settings follow, by where they stand."""
     rows = {("setting", *path): row for path, row in plan.settings.items()}
@@ -582,7 +587,7 @@ def read(model):
             "model hides its graph in its call method. Build it as keras.Model(inputs, outputs)"
         )
     _check_class(model)
-    if isinstance(model, keras.Sequential) and not model._functional:
+    if not has_inputs(model):
         raise Net2NetError(
             f"model {model.name!r} is not built, so its layers have no weights yet; add a keras.Input or call "
             "model.build(input_shape)"

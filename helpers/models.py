@@ -495,7 +495,9 @@ def _check_undone(teacher, student, x):
     """Refuse what is behind a new batch normalization and turns its rounding into a difference, as a step does."""
     few = keras.tree.map_structure(operator.itemgetter(slice(32)), x)
     rounding = {"float64": 1e-8, "float32": 1e-3}
-    limit = max(rounding.get(layer.compute_dtype, 0.1) for layer in teacher._flatten_layers())
+    # Inputs, and models, compute nothing by themselves: their type is what is set when they are made.
+    layers = [layer for layer in teacher._flatten_layers() if not isinstance(layer, (kl.InputLayer, keras.Model))]
+    limit = max(rounding.get(layer.compute_dtype, 0.1) for layer in layers)
     with _states_kept(teacher, student):
         for state, its in zip(_states(teacher), _states(student), strict=True):
             its.assign(state)
@@ -894,8 +896,9 @@ def _outputs(model, x):
 
 def example_inputs(model, batch=16, length=32, seed=0):
     """Draw inputs that fit a model, in the structure that it takes; unknown sides get `length`."""
-    if not getattr(model, "built", False) or (isinstance(model, keras.Sequential) and not model._functional):
-        raise Net2NetError(f"x: model {model.name!r} is not built, so no inputs can be drawn for it; give inputs")
+    if not g.has_inputs(model):
+        why = "is not built" if g.is_graph(model) else "hides its graph"
+        raise Net2NetError(f"x: model {model.name!r} {why}, so no inputs can be drawn for it; give inputs")
     rng = np.random.default_rng(seed)
     known = [layer.input_dim for layer in model._flatten_layers() if isinstance(layer, kl.Embedding)]
 

@@ -480,6 +480,11 @@ def test_what_settings_do_not_tell_of_a_layer_is_kept(float64):
     teacher = randomize(keras.Sequential([keras.Input((6,), dtype="int32"), *layers, kl.Dense(2)]))
     for student in (net2wider_net(teacher, {"lstm": 8}), net2deeper_net(teacher, "h")):
         assert relative_gap(teacher, student, tokens) <= EXACT["float64"]
+    convolution = kl.Conv1D(4, 3, padding="same", activation="relu", name="conv")
+    convolution.supports_masking = True
+    layers = [kl.Embedding(7, 4, mask_zero=True), convolution, kl.LSTM(5), kl.Dense(2)]
+    teacher = randomize(keras.Sequential([keras.Input((6,), dtype="int32"), *layers]))
+    assert relative_gap(teacher, net2deeper_net(teacher, "conv"), tokens) <= EXACT["float64"]
     x = keras.Input((5,), dtype="float64")
     h = kl.Dense(4, dtype="float32", autocast=False, name="raw")(x)
     student = net2wider_net(keras.Model(x, kl.Dense(2)(kl.Dense(6, name="h")(h))), {"h": 9})
@@ -1260,16 +1265,26 @@ def test_batch_norm_undoes_what_it_does(float64, activation, scale):
     np.testing.assert_allclose(norm.moving_variance, values.var(0), rtol=1e-9)
 
 
-def test_batch_norm_before_what_makes_more_of_rounding_is_refused(float64):
-    def step(v):
-        return ops.cast(v > 0, v.dtype)
+def step(v):
+    return ops.cast(v > 0, v.dtype)
 
+
+def test_batch_norm_before_what_makes_more_of_rounding_is_refused(float64):
     x, data = keras.Input((5,)), np.random.default_rng(0).normal(size=(64, 5))
     teacher = randomize(keras.Model(x, kl.Dense(2)(kl.Dense(16, activation=step, name="h")(x))))
     assert relative_gap(teacher, net2deeper_net(teacher, "h"), data) == 0
     with pytest.raises(Net2NetError, match="batch_norm: a new normalization undoes itself up to rounding, and what"):
         net2deeper_net(teacher, "h", batch_norm=True, x=data)
     assert net2deeper_net(teacher, "h", init="randominit", batch_norm=True, x=data).built
+
+
+def test_the_rounding_of_a_new_batch_norm_is_judged_by_the_types_of_the_layers():
+    x = keras.Input((5,), dtype="float64")
+    hidden = kl.Dense(16, activation=step, dtype="float64", name="h")
+    end = kl.Dense(2, kernel_initializer=keras.initializers.Constant(1e-6), bias_initializer="ones", dtype="float64")
+    teacher, data = keras.Model(x, end(hidden(x))), np.random.default_rng(0).normal(size=(64, 5))
+    with pytest.raises(Net2NetError, match="batch_norm: a new normalization .*-06, beside a largest output of 1, as"):
+        net2deeper_net(teacher, "h", batch_norm=True, x=data)
 
 
 def test_batch_norm_in_models_with_several_inputs(float64):
@@ -1731,6 +1746,7 @@ ERRORS = {
     ),
     "gap_none": (lambda: function_gap(small(), None), "student: expected a keras.Model, got None"),
     "gap_unbuilt": (lambda: function_gap(unbuilt(), unbuilt()), "x: model 'unbuilt' is not built, so no inputs"),
+    "gap_subclassed": (lambda: function_gap(Subclassed(), small()), "x: model 'subclassed' hides its graph, so no inp"),
     "gap_shape": (lambda: function_gap(small(), small(), np.zeros((3, 7))), "x: model .* cannot be called on it: "),
     "gap_empty": (
         lambda: function_gap(small(), small(), np.zeros((0, 8, 8, 1))),
