@@ -132,7 +132,7 @@ def replication_counts(mapping):
     mapping = np.asarray(mapping)
     if mapping.ndim != 1 or mapping.size == 0 or not np.issubdtype(mapping.dtype, np.integer):
         raise Net2NetError(f"mapping: expected a row of integers, got shape {mapping.shape} of {mapping.dtype}")
-    if mapping.min() < 0 or (counts := np.bincount(mapping)).min() == 0:
+    if mapping.min() < 0 or (counts := np.bincount(_indices(mapping))).min() == 0:
         raise Net2NetError(f"mapping: expected every unit from 0 to {mapping.max()} at least once, got {mapping}")
     return counts
 
@@ -170,8 +170,7 @@ def copy_shares(mapping, split="equal", rng=None):
     Chen et al. 2016, section 2.3, for "equal".
     """
     check_choice("split", split, SPLITS)
-    mapping = np.asarray(mapping)
-    counts = replication_counts(mapping)
+    counts, mapping = replication_counts(mapping), _indices(mapping)
     if split == "equal":
         return 1.0 / counts[mapping]
     # Away from 0, so that no copy starts cut off from the next layer.
@@ -188,7 +187,7 @@ def place_outputs(array, mapping, axis=-1):
     >>> place_outputs(np.array([[1.0, 2.0]]), [0, 1, 1])
     array([[1., 2., 2.]])
     """
-    return np.take(array, mapping, axis=axis)
+    return np.take(array, _indices(mapping), axis=axis)
 
 
 def place_inputs(array, mapping, shares, axis=-2):
@@ -200,7 +199,7 @@ def place_inputs(array, mapping, shares, axis=-2):
            [1.]])
     """
     check_floating("weights", array)
-    placed = np.take(array, mapping, axis=axis)
+    placed = np.take(array, _indices(mapping), axis=axis)
     shares = np.asarray(shares).astype(array.dtype)
     placed *= np.expand_dims(shares, tuple(range(1, array.ndim - axis % array.ndim)))
     return placed
@@ -526,6 +525,11 @@ def check_noise(noise):
     """Refuse noise that is not a standard deviation."""
     if not isinstance(noise, numbers.Real) or not 0 <= noise < np.inf:
         raise Net2NetError(f"noise: expected a standard deviation of 0 or more, got {noise!r}")
+
+
+def _indices(mapping):
+    """`mapping` in the integers that NumPy counts with: where they have 32 bits, it takes no wider ones as indices."""
+    return np.asarray(mapping).astype(np.intp, casting="same_kind", copy=False)
 
 
 def generator(seed, name="seed"):

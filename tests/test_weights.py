@@ -1,5 +1,6 @@
 """The mathematics against an oracle: a forward pass in plain NumPy, which knows nothing of Keras or of `helpers`."""
 
+import doctest
 import subprocess
 import sys
 import warnings
@@ -547,6 +548,43 @@ def test_weights_imports_numpy_and_nothing_else_of_the_project():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert run.stdout.strip() == "['helpers', 'helpers.weights'] (3,)", run.stdout + run.stderr
+
+
+@pytest.fixture
+def narrow_integers(monkeypatch):
+    """NumPy as it is where integers have 32 bits: it counts with those, and takes no wider ones as indices."""
+    monkeypatch.setattr(np, "intp", np.int32)
+
+    def refuse_wide(function, place):
+        def narrow(*args, **kwargs):
+            if not np.can_cast(np.asarray(args[place]).dtype, np.int32):
+                raise TypeError("Cannot cast array data to dtype('int32') according to the rule 'safe'")
+            return function(*args, **kwargs)
+
+        return narrow
+
+    monkeypatch.setattr(np, "bincount", refuse_wide(np.bincount, 0))
+    monkeypatch.setattr(np, "take", refuse_wide(np.take, 1))
+
+
+def test_integers_of_32_bits_will_do(narrow_integers):
+    drawn = w.random_mapping(3, 6, rng=0)
+    assert drawn.dtype == np.int64
+    for refused in (lambda: np.bincount(drawn), lambda: np.take(np.ones(3), drawn)):
+        with pytest.raises(TypeError, match="Cannot cast"):
+            refused()
+    shares = w.copy_shares(drawn, "random", rng=0)
+    np.testing.assert_allclose(np.bincount(drawn.astype(np.int32), weights=shares), 1)
+    run = doctest.testmod(w, optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
+    assert (run.failed, run.attempted > 10) == (0, True)
+
+
+@pytest.mark.parametrize("mapping", [[0.0, 1.0, 1.9], []])
+def test_what_is_no_mapping_places_nothing(mapping):
+    with pytest.raises(TypeError, match="Cannot cast"):
+        w.place_outputs(np.ones((2, 2)), mapping)
+    with pytest.raises(TypeError, match="Cannot cast"):
+        w.place_inputs(np.ones((2, 2)), mapping, np.ones(3))
 
 
 def test_public_names():
