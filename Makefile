@@ -9,7 +9,6 @@ VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 HALVES := $(VENV)/.a-r.txt $(VENV)/.s-z.txt
-JCACHE := JUPYTERCACHE=_build/.jupyter_cache $(VENV)/bin/jcache
 BUILT := _build/.built
 COLAB := .venv-colab
 IPYWIDGETS ?= 7.7.1
@@ -73,13 +72,13 @@ $(READY): requirements.lock pyproject.toml
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV) \
 	|| { rm -rf $(VENV); echo "Python could not make an environment. On Debian or Ubuntu: apt install python3-venv"; exit 1; }
 	@$(MAKE) --jobs=2 --no-print-directory $(HALVES)
-	@$(PY) -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@$(PY) -m pip install -qq --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@touch $@
 
 # Two at a time: pip by itself installs one package after the other.
 $(HALVES): $(VENV)/.%.txt: requirements.lock
 	@grep '^[$*]' $< > $@
-	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps -r $@
+	@$(PY) -m pip install -qq --disable-pip-version-check --no-deps -r $@
 
 # ---------------------------------------------------------------- the book
 
@@ -95,14 +94,8 @@ _build/.code: $(CODE) | $(READY)
 	@touch $@
 
 $(BUILT): $(PAGES) $(READY) _build/.code
-	@echo "Executing the chapters, one on each core. The first time all of them (minutes); later only those that changed."
-	@mkdir -p _build/.jupyter_cache
-	@$(JCACHE) notebook clear --force > /dev/null
-	@$(JCACHE) notebook add $(wildcard book/*.ipynb) > /dev/null
-	@$(JCACHE) project execute --executor local-parallel --timeout 600
-	@echo "Building the book."
 	@rm -rf _build/html
-	@$(VENV)/bin/jupyter-book build . --all -W -n --keep-going
+	@$(PY) tests/make_book.py
 	@touch $@
 
 serve: book

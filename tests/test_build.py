@@ -1,8 +1,12 @@
 """The build: strict, complete, and red when a chapter is broken."""
 
+import os
+import re
 import shutil
 
 import address
+import lean
+import make_book
 import nbformat
 import pytest
 import toc
@@ -93,3 +97,60 @@ def test_a_chapter_that_raises_turns_the_build_red(tiny_book):
 )
 def test_a_slip_in_the_prose_turns_the_build_red(tiny_book, slip):
     assert tiny_book(nbformat.v4.new_markdown_cell(slip)).returncode != 0
+
+
+# ------------------------------------------------------------------ what `make book` says
+
+NOISE = "import os\nos.write(2, b'a library talks')\n"
+
+
+def write_chapter(root, name, code):
+    cells = [nbformat.v4.new_markdown_cell(f"# {name}"), nbformat.v4.new_code_cell(NOISE + code)]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=lean.NOTEBOOK_METADATA), root / f"book/{name}.ipynb")
+
+
+@pytest.fixture
+def two_chapters(tiny_book, tmp_path):
+    """A book of two chapters, of which the second is broken."""
+    (tmp_path / "book" / "index.md").write_text("# A book\n")
+    (tmp_path / "book" / "references.bib").write_text("")
+    contents = {"format": "jb-book", "root": "book/index"}
+    parts = [{"caption": "A part", "chapters": [{"file": f"book/{name}"} for name in ("01_sound", "02_broken")]}]
+    (tmp_path / "_toc.yml").write_text(yaml.safe_dump(contents | {"parts": parts}), encoding="utf-8")
+    write_chapter(tmp_path, "01_sound", "1 + 1")
+    write_chapter(tmp_path, "02_broken", "raise RuntimeError('a broken ' + 'chapter')")
+    return tmp_path
+
+
+def test_making_the_book_says_how_long_each_chapter_took_and_no_more_unless_one_fails(two_chapters, capfd):
+    assert make_book.main(two_chapters) == 1
+    log, screen = two_chapters / "_build" / "book.log", capfd.readouterr()
+    assert re.search(r"^ +[12] of +2 +\d+ s  01_sound$", screen.out, re.MULTILINE)
+    assert re.search(r"^ +[12] of +2 +\d+ s  02_broken FAILED$", screen.out, re.MULTILINE)
+    told = screen.out.partition("book/02_broken.ipynb failed:")[2]
+    assert "raise RuntimeError('a broken ' + 'chapter')" in told
+    assert "RuntimeError: a broken chapter" in re.sub(r"\x1b\[[\d;]*m", "", told)  # without colors
+    assert told.endswith(f"The full log is in {log}\n")
+    assert not (two_chapters / "_build" / "html").exists()
+
+    write_chapter(two_chapters, "02_broken", "2 + 2")
+    assert make_book.main(two_chapters) == 0
+    lines = capfd.readouterr().out.splitlines()
+    assert [re.sub(r"\d+ s", "N s", line) for line in lines] == [
+        f"Chapters to execute: 1, {min(os.cpu_count(), 4)} at a time.",
+        "   1 of  1     N s  02_broken",
+        "Writing the pages.",
+        "               N s",
+        f"The full log is in {log}",
+    ]
+    assert "a library talks" in log.read_text(encoding="utf-8")
+    assert (two_chapters / "_build" / "html" / "book" / "02_broken.html").exists()
+
+
+def test_making_the_book_says_which_page_is_at_fault(two_chapters, capfd):
+    write_chapter(two_chapters, "02_broken", "2 + 2")
+    (two_chapters / "book" / "index.md").write_text("# A book\n\n[nowhere](no_such_page.md)\n")
+    assert make_book.main(two_chapters) == 1
+    told = capfd.readouterr().out.partition("The pages could not be written:")[2]
+    assert "index.md" in told
+    assert "no_such_page.md" in told
