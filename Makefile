@@ -19,7 +19,7 @@ CODE := $(wildcard helpers/*.py) $(wildcard results/*) requirements.lock
 PAGES := _config.yml _toc.yml CHANGELOG.md CITATION.cff $(wildcard _ext/*.py) $(wildcard book/*.* book/*/*)
 
 # Two to four processes, each file's tests in one of them.
-PYTEST := $(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+PYTEST := $(PY) -m pytest --no-header -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # The tests that need the built book, and those that do not: all but these and the chapters'.
 ON_PAGES := build closed elements lab light mathematics pages printed quiz race reach reference
@@ -113,7 +113,7 @@ zip: $(BUILT)
 # ---------------------------------------------------------------- tests
 
 test: $(BUILT)
-	@echo "Testing everything: code, chapters and pages. About twenty minutes on two cores."
+	@echo "Testing everything: code, chapters and pages. About a quarter of an hour on two cores."
 	@$(PYTEST)
 
 test-core: $(READY)

@@ -47,6 +47,7 @@ COLUMNS = [
 COUNTED = ("update", "examples", "seconds")
 # Seeds that only choose learning rates and schedules. With one alone, an arm chose a rate at which other seeds diverge.
 TUNING = range(1_000_000, 1_000_003)
+PATIENCE = 10  # seconds in which a scheduler must answer
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -211,7 +212,7 @@ def _workers(jobs, scheduler):
     except ImportError as error:
         raise Net2NetError("scheduler: Dask is not installed; `pip install distributed`") from error
     try:
-        client = Client(scheduler, timeout=10)
+        client = Client(scheduler, timeout=PATIENCE)
     except (OSError, ValueError) as error:
         raise Net2NetError(f"scheduler: nothing answers at {scheduler!r}: {error}; start `dask scheduler`") from error
     threads = client.nthreads()

@@ -85,18 +85,23 @@ def test_a_chapter_that_raises_turns_the_build_red(tiny_book):
     assert "a broken chapter" in run.stdout + run.stderr
 
 
-@pytest.mark.parametrize(
-    "slip",
-    [
-        "[nowhere](no_such_page.md)",
-        "{ref}`no-such-label`",
-        "{glue:text}`no_such_number`",
-        "{cite}`nobody2000`",
-        "```{chapter-map} hour day\nindex: hour\n```",
-    ],
-)
-def test_a_slip_in_the_prose_turns_the_build_red(tiny_book, slip):
-    assert tiny_book(nbformat.v4.new_markdown_cell(slip)).returncode != 0
+SLIPS = {
+    "[nowhere](no_such_page.md)": "no_such_page.md",
+    "{ref}`no-such-label`": "no-such-label",
+    "{glue:text}`no_such_number`": "no_such_number",
+    "{cite}`nobody2000`": "nobody2000",
+    "```{chapter-map} hour day\nindex: hour\n```": "chapter-map: expected",
+}
+
+
+def test_a_slip_in_the_prose_turns_the_build_red(tiny_book):
+    """One does, and each of several is named."""
+    slip, *further = map(nbformat.v4.new_markdown_cell, SLIPS)
+    assert tiny_book(slip).returncode != 0
+    run = tiny_book(slip, *further)
+    assert run.returncode != 0
+    said = [line for line in run.stderr.splitlines() if "WARNING" in line or "ERROR" in line]
+    assert [name for name in SLIPS.values() if not any(name in line for line in said)] == []
 
 
 # ------------------------------------------------------------------ what `make book` says

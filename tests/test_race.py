@@ -557,6 +557,7 @@ def test_settings_that_make_no_sense_are_set_right(show, several):
             document.querySelector('main').prepend(wrong, none);
         }"""
     )
+    page.wait_for_function(f"() => [...document.querySelectorAll('{TAG}')].every((race) => race.live)")
     state = find(page, "race.state")
     assert {name: value for name, value in state.items() if name != "study"} == {
         "axis": "updates",
