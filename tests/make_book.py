@@ -4,6 +4,7 @@ The screen has a line for each chapter. What the libraries say meanwhile is in `
 """
 
 import concurrent.futures
+import multiprocessing
 import os
 import sys
 import time
@@ -52,7 +53,8 @@ def execute_all(cache, root, log):
     at_once = min(os.cpu_count(), 4)  # each may take 2 GB of memory
     timeout = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))["execute"]["timeout"]
     say(f"Chapters to execute: {len(chapters)}, {at_once} at a time.")
-    with concurrent.futures.ProcessPoolExecutor(at_once, initializer=write_to, initargs=[log]) as pool:
+    fresh = multiprocessing.get_context("spawn")  # to fork a process that has threads may lock up
+    with concurrent.futures.ProcessPoolExecutor(at_once, fresh, write_to, [log]) as pool:
         runs = {pool.submit(execute, path, timeout): path for path in chapters}
         for done, run in enumerate(concurrent.futures.as_completed(runs), 1):
             path, (notebook, seconds, error) = runs[run], run.result()
