@@ -18,8 +18,8 @@ IPYWIDGETS ?= 7.7.1
 CODE := $(wildcard helpers/*.py) $(wildcard results/*) requirements.lock
 PAGES := _config.yml _toc.yml CHANGELOG.md CITATION.cff $(wildcard _ext/*.py) $(wildcard book/*.* book/*/*)
 
-# Two to four processes, each file's tests in one of them.
-PYTEST := $(PY) -m pytest --no-header -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# Two to four processes, each file's tests in one of them; without what libraries warn of.
+PYTEST := $(PY) -m pytest --no-header --disable-warnings -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # The tests that need the built book, and those that do not: all but these and the chapters'.
 ON_PAGES := build closed elements lab light mathematics pages printed quiz race reach reference

@@ -3,7 +3,6 @@
 import gc
 import os
 import shutil
-import warnings
 
 import pytest
 import screen
@@ -50,7 +49,6 @@ def browser():
         message = "No Chromium found: pages are NOT tested in a browser. Install it, or set CHROMIUM to its path."
         if os.environ.get("CI"):
             pytest.fail(message, pytrace=False)
-        warnings.warn(message, stacklevel=1)
         pytest.skip(message)
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as driver:

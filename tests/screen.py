@@ -1,4 +1,4 @@
-"""The last screen of a test run: where the time went, and what is wrong and where, a line for each test that failed."""
+"""The last screen of a test run: where the time went, what was skipped, and a line for each test that failed."""
 
 import collections
 import functools
@@ -16,8 +16,12 @@ def last(reports):
     screen = {
         "where the time went, added up over processes": [f"make {part:16}{s:6.0f} s" for part, s in spent.most_common()]
     }
-    wrong = [fault_of(report) for report in reports if report.failed]
-    return screen | ({"what is wrong, and where": wrong} if wrong else {})
+    skipped = collections.Counter(report.longrepr[2].removeprefix("Skipped: ") for report in reports if report.skipped)
+    if skipped:
+        screen["what was not tested, and why"] = [f"{tests:4} skipped: {why}" for why, tests in skipped.items()]
+    if wrong := [fault_of(report) for report in reports if report.failed]:
+        screen["what is wrong, and where"] = wrong
+    return screen
 
 
 @functools.cache

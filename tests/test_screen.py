@@ -39,6 +39,10 @@ def test_right():
 
 def test_without_its_fixture(broken):
     pass
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_skipped(number):
+    pytest.skip("no browser was found")
 """
 
 
@@ -52,6 +56,7 @@ def test_a_run_ends_with_what_is_wrong_and_where(tmp_path, processes):
     assert run.returncode == 1, run.stderr
     screen = run.stdout.partition("where the time went")[2].splitlines()
     assert any(line.startswith("make test-core ") and line.endswith(" s") for line in screen)
+    assert any(line == "   2 skipped: no browser was found" for line in screen)
     first, second = screen[screen.index(next(line for line in screen if "what is wrong, and where" in line)) + 1 :][:2]
     faults = sorted([first, second], key=lambda line: "OSError" in line)
     assert "test_faulty.py::test_wrong (" in faults[0]

@@ -68,8 +68,9 @@ def test_text_asks_for_each_next_character():
     (x, y), (x_test, y_test), _ = tasks.text()
     np.testing.assert_array_equal(x[:, 1:], y[:, :-1])
     assert x.shape[1] == y.shape[1] == tasks.LENGTH
-    # Test examples stand as in the text, where one ends as the next begins.
-    np.testing.assert_array_equal(y_test[:-1, -1], x_test[1:, 0])
+    # Test examples stand as in the text, where one ends as the next begins; each Python carries another text, and what
+    # stands in the rest word for word is left out.
+    assert (y_test[:-1, -1] == x_test[1:, 0]).mean() > 0.98
     read = "".join(chr(code + 31) for code in x_test.ravel())
     assert " the " in read
     assert min(x.min(), x_test.min()) >= 0
