@@ -6,9 +6,13 @@ Each model is built without pretrained weights, on small images, and gets random
 It is widened by 1.5, or by 2 where a layer normalization asks for a whole factor; where the student would have over 150
 million parameters, only the group of its first convolution is, marked with a star. The table gives the gap to the
 teacher, relative to the largest output (in float64 exact means below 1e-12); how much the teacher's own outputs change
-if its inputs do in their last digit, beside which the gap is to be read; and the time of `net2wider_net` beside the
-floor, which is `clone_model` of the student and `set_weights` of its arrays, in turn, as the median of three rounds,
-or from one round above 25 million parameters.
+if its inputs do in their last digit, beside which the gap is to be read; and the time of `net2wider_net` and its ratio
+to the floor, which is `clone_model` of the student and `set_weights` of its arrays, in turn, as the median of three
+rounds, or from one round above 25 million parameters: without asking on numbers (`check=False`), then with it.
+
+    python benchmarks/zoo.py --reading
+
+Does reading take longer for each operation the more there are? Chains of dense layers, up to 50,000 operations.
 """
 
 import inspect
@@ -23,6 +27,7 @@ import numpy as np
 from tqdm import tqdm
 
 from helpers import Net2NetError, function_gap, net2wider_net
+from helpers import reading as rd
 
 DTYPE = os.environ.get("NET2NET_DTYPE", "float64")
 LARGEST = 150e6  # parameters of a student
@@ -103,8 +108,9 @@ def measure(name):
     if teacher.count_params() * factor**2 > LARGEST:
         first = next(layer for layer in teacher._flatten_layers() if isinstance(layer, keras.layers.Conv2D))
         widths, shown = {first.name: int(first.filters * factor)}, f"{factor}*"
+    how = {"split": "random", "seed": 0}
     try:
-        student = net2wider_net(teacher, widths, split="random", seed=0)
+        student = net2wider_net(teacher, widths, **how)
     except Net2NetError as error:
         return f"{teacher.count_params():>12,}  refused: {error}"
     outputs = keras.ops.convert_to_numpy(teacher(x))
@@ -118,20 +124,44 @@ def measure(name):
     rounding = np.abs(nudged - outputs).max() / largest
     clone = floor(student)
     times = [
-        (seconds(lambda: net2wider_net(teacher, widths, split="random", seed=0))[0], seconds(clone)[0])
+        (
+            seconds(lambda: net2wider_net(teacher, widths, check=False, **how))[0],
+            seconds(lambda: net2wider_net(teacher, widths, **how))[0],
+            seconds(clone)[0],
+        )
         for _ in range(1 if teacher.count_params() > LARGE else ROUNDS)
     ]
-    ratio = np.median([ours / floors for ours, floors in times])
+    ratios = [np.median([each[i] / each[2] for each in times]) for i in (0, 1)]
     return (
         f"{teacher.count_params():>12,}{student.count_params():>13,}{shown:>7}{gap:>10.1e}{rounding:>10.1e}"
-        f"{np.median([ours for ours, _ in times]):>9.2f}{ratio:>7.2f}"
+        f"{np.median([each[1] for each in times]):>9.2f}{ratios[0]:>7.2f}{ratios[1]:>9.2f}"
     )
+
+
+def reading(most):
+    """Print the time of reading for each operation, as a ratio to that of the smallest model."""
+    print(f"{'operations':>10}{'seconds':>9}{'us each':>9}{'ratio':>7}")
+    first = None
+    for count in (n for n in (1_000, 5_000, 15_000, 50_000) if n <= most):
+        x = start = keras.Input((4,))
+        for _ in range(count // 6):  # a dense layer with an activation takes six: two weights are read
+            x = keras.layers.Dense(4, activation="relu")(x)
+        model = keras.Model(start, x)
+        traced = seconds(lambda model=model: rd.trace(model, None, 8))[0]
+        whole, found = seconds(lambda model=model: rd.read(model))
+        operations = len(found.graph.get_operations())
+        each = 1e6 * (whole - traced) / operations
+        first = first or each
+        print(f"{operations:>10,}{whole - traced:>9.2f}{each:>9.1f}{each / first:>7.2f}", flush=True)
 
 
 if __name__ == "__main__":
     keras.config.set_floatx(DTYPE)
+    if sys.argv[1:2] == ["--reading"]:
+        reading(int(sys.argv[2]) if sys.argv[2:] else 50_000)
+        sys.exit()
     print(f"{'model':<20}{'parameters':>12}{'widened':>13}{'factor':>7}", end="")
-    print(f"{'gap':>10}{'rounding':>10}{'seconds':>9}{'ratio':>7}   {DTYPE}")
+    print(f"{'gap':>10}{'rounding':>10}{'seconds':>9}{'ratio':>7}{'checked':>9}   {DTYPE}")
     for name in tqdm(sys.argv[1:] or constructors(), disable=None):
         tqdm.write(f"{name:<20}{measure(name)}")
         sys.stdout.flush()

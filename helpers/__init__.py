@@ -1,28 +1,60 @@
 """Net2Net for Keras: turn a trained network into a wider or deeper one that computes the same function."""
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-_HOMES = {
-    "weights": (
-        "Net2NetError random_mapping balanced_mapping replication_counts copy_shares "
-        "wider2net_fc wider2net_conv2d deeper2net_fc deeper2net_conv2d"
-    ),
-    "layers": "ParametricActivation",
-    "graph": "channel_groups",
-    "models": "net2wider_net net2deeper_net copy_weights function_gap",
-    "data": "load_mnist",
-}
-_HOME = {name: room for room, names in _HOMES.items() for name in names.split()}
-__all__ = sorted(_HOME)
+if TYPE_CHECKING:  # what editors and type checkers see
+    from helpers.data import load_mnist
+    from helpers.deeper import ParametricActivation, net2deeper_net
+    from helpers.models import channel_groups, copy_weights, function_gap, grow_into, growth, net2wider_net
+    from helpers.weights import (
+        Net2NetError,
+        balanced_mapping,
+        copy_shares,
+        deeper2net_conv2d,
+        deeper2net_fc,
+        random_mapping,
+        replication_counts,
+        wider2net_conv2d,
+        wider2net_fc,
+    )
+
 __version__ = "0.1.0"
+__all__ = [
+    "Net2NetError",
+    "ParametricActivation",
+    "balanced_mapping",
+    "channel_groups",
+    "copy_shares",
+    "copy_weights",
+    "deeper2net_conv2d",
+    "deeper2net_fc",
+    "function_gap",
+    "grow_into",
+    "growth",
+    "load_mnist",
+    "net2deeper_net",
+    "net2wider_net",
+    "random_mapping",
+    "replication_counts",
+    "wider2net_conv2d",
+    "wider2net_fc",
+]
+_ROOMS = {
+    "load_mnist": "data",
+    **dict.fromkeys(("ParametricActivation", "net2deeper_net"), "deeper"),
+    **dict.fromkeys(
+        ("channel_groups", "copy_weights", "function_gap", "grow_into", "growth", "net2wider_net"), "models"
+    ),
+}
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> object:
     # Rooms are opened on demand: `helpers.weights` needs NumPy alone, and must not wait for TensorFlow.
-    if name in _HOME:
-        return getattr(import_module(f"helpers.{_HOME[name]}"), name)
+    if name in __all__:
+        return getattr(import_module(f"helpers.{_ROOMS.get(name, 'weights')}"), name)
     raise AttributeError(f"module 'helpers' has no attribute {name!r}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return __all__

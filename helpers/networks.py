@@ -68,7 +68,7 @@ def make_deeper_student(teacher, init="net2deeper", seed=None):
     keras.Model
         Compiled as the teacher is.
     """
-    from helpers.models import net2deeper_net
+    from helpers.deeper import net2deeper_net
 
     return net2deeper_net(teacher, after="fc1", init=init, seed=seed)
 

@@ -32,9 +32,11 @@ __all__ = [
     "lines",
     "mapping_arrows",
     "networks",
+    "operations",
     "output_scatter",
     "race_curves",
     "training_panels",
+    "transformer_block",
     "use_style",
     "weight_change",
     "weight_matrices",
@@ -1012,6 +1014,71 @@ def flowchart():
     return figure
 
 
+@_in_style
+def transformer_block():
+    """A Transformer with one block, bottom up: which of its widths are tied, and by which factors each may grow.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, axes = _figure(6.2)
+    axes.set(xlim=(0, 10), ylim=(-2.95, 11.7))
+    axes.axis("off")
+    residual, heads, inner, still = BLUE, VERMILION, GREEN, "#777777"
+
+    def box(x, y, width, text, color, height=0.78):
+        shape = (x - width / 2, y - height / 2), width, height
+        face = mpl.colors.to_rgba(color, 0.16)
+        axes.add_patch(Rectangle(*shape, fc="white", ec="none", zorder=3))
+        axes.add_patch(Rectangle(*shape, fc=face, ec=color, lw=1.6, zorder=4))
+        axes.text(x, y, text, ha="center", va="center", fontsize=9, zorder=5)
+
+    def arrow(start, end, color=INK):
+        style = {"arrowstyle": "-|>", "color": color, "lw": 1.4, "shrinkA": 0, "shrinkB": 0}
+        axes.annotate("", end, start, arrowprops=style, zorder=2)
+
+    def branch(bottom, top):
+        axes.plot([2, 6.9], [bottom - 0.85] * 2, color=INK, lw=1.4, zorder=1)
+        arrow((6.9, bottom - 0.85), (6.9, bottom - 0.39))
+        axes.plot([6.9, 6.9], [bottom, top], color=INK, lw=1.4, zorder=1)
+        arrow((6.9, top), (2.32, top))
+        axes.plot(2, top, marker="o", ms=15, mfc="white", mec=residual, mew=2, zorder=4)
+        axes.text(2, top, "+", ha="center", va="center", fontsize=12, zorder=5)
+
+    axes.plot([2, 2], [0.6, 10.9], color=residual, lw=5, solid_capstyle="butt", zorder=1)
+    box(2, 0.3, 3.7, "A  embeddings", residual)
+    branch(1.6, 4.7)
+    box(6.9, 1.6, 3.9, "A  normalization", residual)
+    box(5.55, 2.75, 2.3, "B  heads", heads)
+    axes.text(6.9, 2.75, "×", ha="center", va="center", fontsize=10, zorder=5, bbox=_PAPER)
+    box(8.3, 2.75, 2.4, "head size", still)
+    box(6.9, 3.8, 3.9, "A  output of attention", residual)
+    branch(6.1, 9.2)
+    box(6.9, 6.1, 3.9, "A  normalization", residual)
+    box(6.9, 7.2, 3.9, "C  inner layer", inner)
+    box(6.9, 8.3, 3.9, "A  second layer", residual)
+    box(2, 10.2, 3.7, "A  last normalization", residual)
+    box(2, 11.25, 3.7, "scores of characters", still)
+    axes.plot([0.07, 0.07], [0.3, 10.75], color=residual, lw=1.4, ls=DASHES[2], zorder=1)
+    axes.plot([0.07, 0.2], [0.3, 0.3], color=residual, lw=1.4, zorder=1)
+    arrow((0.07, 10.75), (1.95, 10.75), residual)
+    axes.text(0.35, 7.0, "the same\nweights", ha="left", va="center", fontsize=8.8, bbox=_PAPER, zorder=2)
+    axes.text(2.3, 5.45, "residual stream", ha="left", va="center", fontsize=9)
+    legend = [
+        ("A", residual, "all that is added up: whole factors"),
+        ("B", heads, "the number of heads: with A, in KerasHub's models"),
+        ("C", inner, "inner layer: any factor"),
+        ("", still, "stays: head size, characters, positions"),
+    ]
+    for number, (letter, color, words) in enumerate(legend):
+        y = -0.65 - 0.62 * number
+        axes.add_patch(Rectangle((0.1, y - 0.22), 0.5, 0.44, fc=mpl.colors.to_rgba(color, 0.16), ec=color, lw=1.6))
+        axes.text(0.35, y, letter, ha="center", va="center", fontsize=8.8)
+        axes.text(0.85, y, words, ha="left", va="center", fontsize=9)
+    return figure
+
+
 def _clear_fraction(starts, ends):
     """How far along the lines from all starts to all ends their points lie furthest apart, so that no two meet."""
 
@@ -1106,18 +1173,23 @@ def channel_rows(model):
     """
     import keras  # here alone: no other figure needs Keras
 
-    from helpers import graph as g
+    from helpers import reading as rd
+    from helpers import rows as r
 
     model = keras.Model(model.inputs, model.outputs)  # a Sequential as a graph, too
-    graph = g.read(model)
-    groups = {units: group for units, group in graph.groups.items() if group.layers and not group.fixed}
-    numbers = {units: number for number, units in enumerate(groups)}
+    reading = rd.read(model)
     levels, above = _levels(model)
     across = max(map(len, levels))
     figure, axes = _figure(0.66 * len(levels) + 0.1)
-    rows = {op: g.resolve(graph.rows[id(op.output)]) for level in levels for op in level if hasattr(op, "output")}
+    given = {id(x): reading.values[id(tensor)] for x, tensor in zip(model.inputs, reading.graph.inputs, strict=False)}
+    rows, letters = {}, _Letters()
+    for op in (op for level in levels for op in level if hasattr(op, "output")):
+        value = given.get(id(op.output)) or reading.calls[op][0][0]
+        row = r.normal(value.rows[1 if getattr(op, "data_format", None) == "channels_first" else -1])
+        rows[op] = [(r.units((segment,)), r.size(segment)) for segment in row]
+        letters.meet(row)
     room = {op: across - 0.1 if len(level) == 1 else 0.86 for level in levels for op in level}
-    scale = min(room[op] / sum(units.width * run for units, run in row) for op, row in rows.items())
+    scale = min(room[op] / sum(size for _, size in row) for op, row in rows.items())
     places = {}
     for depth, level in enumerate(levels):
         level.sort(key=lambda op: np.mean([places[other][0] for other in above[op]] or [0]))
@@ -1130,21 +1202,169 @@ def channel_rows(model):
             if op not in rows:  # a line that only passes by
                 axes.plot([x, x], [y + 0.36, y - 0.38], color="#888888", lw=1.2, zorder=1)
                 continue
-            width = sum(units.width * run for units, run in rows[op])
+            width = sum(size for _, size in rows[op])
             axes.text(x, y + 0.13, f"{op.name}  {width}", ha="center", va="center", fontsize=9, bbox=_PAPER, zorder=3)
             left = x - scale * width / 2
-            for units, run in rows[op]:
-                size = scale * units.width * run
-                color = CYCLE[numbers[units] % 7] if units in numbers else "#999999"
-                face = mpl.colors.to_rgba(color, 0.28 if units in numbers else 0.15)
+            for units, channels in rows[op]:
+                size = scale * channels
+                color, face = letters.colors(units)
                 axes.add_patch(Rectangle((left, y - 0.38), size, 0.3, fc="white", ec="none", zorder=2))
                 axes.add_patch(Rectangle((left, y - 0.38), size, 0.3, fc=face, ec=color, lw=1.4, zorder=3))
-                letter = chr(ord("A") + numbers[units] % 26) if units in numbers else ""
+                letter = "".join(map(letters.of, units))
                 axes.text(left + size / 2, y - 0.24, letter, ha="center", va="center", fontsize=9, zorder=4)
                 left += size
     axes.set(xlim=(-across / 2, across / 2), ylim=(-len(levels) + 0.55, 0.45))
     axes.axis("off")
     return figure
+
+
+class _Letters:
+    """A letter and a color for each of the units that may widen, in the order in which they are met."""
+
+    def __init__(self):
+        self.numbers = {}
+
+    def meet(self, row):
+        from helpers import rows as r
+
+        for units in r.units(row):
+            self.numbers.setdefault(units, len(self.numbers))
+
+    def of(self, units):
+        return chr(ord("A") + self.numbers[units] % 26)
+
+    def colors(self, units):
+        """Line and face: gray for what cannot widen, dark gray for what several make together."""
+        color = CYCLE[self.numbers[units[0]] % 7] if len(units) == 1 else "#555555" if units else "#999999"
+        return color, mpl.colors.to_rgba(color, 0.28 if len(units) == 1 else 0.15)
+
+
+# Operations that a reader need not see: they read, name, or convert what another one works on.
+_UNSEEN = ("Identity", "Cast", "ReadVariableOp", "Const", "StopGradient", "NoOp")
+
+
+@_in_style
+def operations(model, hide=_UNSEEN):
+    """A model as TensorFlow runs it: one line for each operation, with a row on every axis of what it gives.
+
+    Each axis is a box, its channels colored by the group that they belong to; gray is what cannot widen. A product of
+    rows has a dot between its factors. At the right is the weight that an operation reads. An axis whose entries are
+    divided among copies is hatched and marked with a division sign, any other is copied. Lines at the left lead from
+    where something is made to where it is read.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Small: up to about eighteen operations.
+    hide : tuple of str
+        Kinds of operations to leave out.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    from helpers import operations as o
+    from helpers import reading as rd
+
+    reading, letters, lines, made = rd.read(model), _Letters(), [], {}
+    for tensor in reading.graph.inputs[: len(reading.graph.inputs) - len(reading.graph.captures)]:
+        made[id(tensor)] = len(lines)
+        name = next((x.name for x in list(getattr(model, "inputs", None) or ())[len(lines) :]), "input")
+        lines.append((name, "", tensor, None, []))
+    for op in rd.operations_of(reading.graph):
+        entering = [reading.values[id(t)] for t in op.inputs]
+        value = reading.values.get(id(op.outputs[0])) if op.outputs else None
+        if value is None or value.level != o.ACTIVATION:
+            continue
+        sources = [made[id(t)] for t in op.inputs if id(t) in made]
+        if op.type in hide:
+            made.update((id(t), sources[0]) for t in op.outputs[: len(sources)])
+            continue
+        weight = next((x for x in entering if x.level == o.WEIGHT), None)
+        made.update((id(t), len(lines)) for t in op.outputs)
+        name = o.place(op).split("/")
+        names = {layer.name for layer in model._flatten_layers(include_self=False)}
+        layer = next((part for part in reversed(name) if part in names), "")
+        lines.append((layer, op.type, op.outputs[0], weight, sources))
+    for _, _, tensor, weight, _ in lines:
+        for row in (*reading.values[id(tensor)].rows, *(weight.rows if weight else ())):
+            letters.meet(row)
+    step, low = 0.31, 0.1
+    figure, axes = _figure(step * len(lines) + 0.45)
+    spots = [-step * i for i in range(len(lines))]
+    _arcs(axes, spots, [line[4] for line in lines])
+    for x, head in ((0.6, "operation"), (2.0, "gives"), (3.32, "reads a weight")):
+        axes.text(x, step * 0.95, head, fontsize=8.5, va="center", color="#555555")
+    for y, (layer, kind, tensor, weight, _) in zip(spots, lines, strict=True):
+        axes.plot([0.5], [y], "o", ms=4, color="#555555", zorder=3)
+        text = "  ".join(filter(None, (layer, kind)))
+        axes.text(0.6, y, text if len(text) < 22 else f"{text[:20]}…", fontsize=8.5, va="center")
+        _axes_of(axes, 2.0, y, reading.values[id(tensor)], letters)
+        if weight is not None:
+            _axes_of(axes, 3.32, y, weight, letters)
+    axes.set(xlim=(0, WIDTH), ylim=(spots[-1] - step / 2 - low / 2, step * 1.25))
+    axes.axis("off")
+    return figure
+
+
+def _arcs(axes, spots, sources):
+    """Lines from where something is made to where it is read; those that pass others by have a lane of their own."""
+    taken = []  # for each lane, where its last line ends
+    for here, before in enumerate(sources):
+        for there in sorted(set(before)):
+            style = {"color": "#888888", "lw": 1.2, "zorder": 1}
+            if there == here - 1:
+                axes.plot([0.5, 0.5], [spots[there], spots[here]], **style)
+                continue
+            lane = next((i for i, end in enumerate(taken) if end <= there), len(taken))
+            taken[lane : lane + 1] = [here]
+            x = max(0.38 - 0.1 * lane, 0.03)
+            axes.plot([0.5, x, x, 0.5], [spots[there], spots[there] - 0.08, spots[here] + 0.08, spots[here]], **style)
+
+
+def _axes_of(axes, left, y, value, letters):
+    """Draw the axes of a tensor, one behind the other."""
+    from helpers import rows as r
+
+    for row, role in zip(value.rows, value.roles, strict=True):
+        divided = role.now().value == 1 and r.units(row)
+        start, parts = left, _parts(row, letters)
+        if divided:
+            parts = [("÷", None), *parts]
+        for text, units in parts:
+            if units is None:
+                axes.text(left + 0.05, y, text, ha="center", va="center", fontsize=8.5, zorder=4)
+                left += 0.12 if text == "÷" else 0.09
+                continue
+            wide = 0.07 + 0.072 * len(text)
+            color, face = letters.colors(units)
+            box = {"fc": face, "ec": color, "lw": 1.3, "zorder": 3}
+            axes.add_patch(Rectangle((left, y - 0.1), wide, 0.2, **box, hatch="////" if divided and units else None))
+            paper = {"fc": "white", "ec": "none", "pad": 0.4} if divided and units else None
+            axes.text(left + wide / 2, y, text, ha="center", va="center", fontsize=8.5, zorder=4, bbox=paper)
+            left += wide
+        if len(parts) > 1:
+            frame = {"fill": False, "ec": "#888888", "lw": 0.8, "zorder": 2}
+            axes.add_patch(Rectangle((start - 0.03, y - 0.13), left - start + 0.06, 0.26, **frame))
+        left += 0.07
+
+
+def _parts(row, letters):
+    """A row as boxes, (text, units), and signs between them, (text, None)."""
+    from helpers import rows as r
+
+    found = []
+    for segment in r.normal(row):
+        for number, atom in enumerate(segment):
+            if number:
+                found.append(("·", None))
+            if isinstance(atom, tuple):
+                found += _parts(atom, letters)
+            elif isinstance(atom, r.Units):
+                found.append((f"{letters.of(atom)}{atom.width}", [atom]))
+            else:
+                found.append((str(int(atom)), []))
+    return found
 
 
 def _levels(model):

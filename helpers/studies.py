@@ -204,7 +204,7 @@ def _deeper(after, init):
     """An arm's beginning: the small network with another convolution behind each of those named."""
 
     def begin(teacher, seed):
-        from helpers.models import net2deeper_net
+        from helpers.deeper import net2deeper_net
 
         return net2deeper_net(teacher, after=list(after), init=init, seed=seed)
 
@@ -298,7 +298,7 @@ def _pairs(init):
     """An arm's beginning: the Inception network with a pair of rectangular kernels behind each square one."""
 
     def begin(teacher, seed):
-        from helpers.models import net2deeper_net
+        from helpers.deeper import net2deeper_net
 
         images = tasks.mnist()[0][0][:1000]
         for size, ending in (((3, 1), ""), ((1, 3), "_deeper")):

@@ -29,8 +29,10 @@ output.enable_custom_widget_manager = lambda: setattr(output._widgets, "_install
 sys.modules |= {"google.colab": colab, "google.colab.output": output}
 """
 # What Colab brings and a running kernel may have imported already: another version would ask for a restart.
-BROUGHT = "tensorflow keras numpy ipywidgets ipykernel pandas matplotlib scipy scikit-learn".split()
-CHAPTERS = sorted(path.stem for path in (ROOT / "book").glob("[0-9]*.ipynb"))
+BROUGHT = (
+    "tensorflow tensorflow-text keras keras-hub numpy ipywidgets ipykernel pandas matplotlib scipy scikit-learn".split()
+)
+CHAPTERS = sorted(path.stem for path in (ROOT / "book").glob("*.ipynb"))
 
 
 def as_in_colab(notebook):

@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras import layers as kl
 
 from helpers import ParametricActivation
-from helpers.models import example_inputs
+from helpers.proof import example_inputs
 
 EXACT = {"float64": 1e-12, "float32": 1e-5}  # gap, as a part of the largest output
 

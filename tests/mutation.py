@@ -1,7 +1,7 @@
 """How many small faults in the core of helpers/ do the tests find? `python tests/mutation.py [ROOM ...] [options]`.
 
 A mutant is a room with one fault, such as `<` for `<=`, drawn from those that mutmut makes. It is killed if a test
-fails on it. mutmut's own runner does not serve here: it skips decorated functions, which nearly all rules of layers.py
+fails on it. mutmut's own runner does not serve here: it skips decorated functions, which all rules of operations.py
 are, and it forks, which TensorFlow does not survive. So the mutants are tried in one process: the functions in memory
 get the mutant's code, and the tests that run its line are run again, quickest first, until one fails. A kill counts
 only if that test passes once the code is whole again, so that a mutant leaves nothing behind. Tests beyond the time
@@ -36,8 +36,14 @@ from mutmut.mutation.file_mutation import MutationVisitor, OuterFunctionProvider
 from mutmut.mutation.mutators import mutation_operators
 from mutmut.mutation.pragma_handling import IgnoredCode
 
+CORE = ["reading", "groups", "settings", "classes", "proof", "models", "training"]
+
 # Rooms and the files of tests that are to kill their mutants.
-TESTS = [(["weights"], ["weights"]), (["layers", "graph", "models"], ["layers", "graph", "models"])]
+TESTS = [
+    (["weights"], ["weights"]),
+    (["rows", "operations"], ["rows", "operations"]),
+    (CORE, ["kinds", "keras_layers", "groups", "models"]),
+]
 ROOMS = [room for rooms, _ in TESTS for room in rooms]
 TOO_LONG = "test_applications"  # minutes for one test
 EXAMPLES = 10  # of each property test

@@ -16,7 +16,11 @@ def last(reports):
     screen = {
         "where the time went, added up over processes": [f"make {part:16}{s:6.0f} s" for part, s in spent.most_common()]
     }
-    skipped = collections.Counter(report.longrepr[2].removeprefix("Skipped: ") for report in reports if report.skipped)
+    skipped = collections.Counter(
+        report.longrepr[2].removeprefix("Skipped: ")
+        for report in reports
+        if report.skipped and isinstance(report.longrepr, tuple)
+    )
     if skipped:
         screen["what was not tested, and why"] = [f"{tests:4} skipped: {why}" for why, tests in skipped.items()]
     if wrong := [fault_of(report) for report in reports if report.failed]:

@@ -49,6 +49,7 @@ CALLS = {
     ),
     "digits": lambda: plots.digits(RNG.random((4, 28, 28, 1)), titles=[5, 0, 4, 1]),
     "flowchart": plots.flowchart,
+    "transformer_block": plots.transformer_block,
     "costs": lambda: plots.costs(
         {
             title: {label: (np.logspace(2, 9, 8), scale * np.logspace(-3, 2, 8), scale * np.logspace(-3, 2, 8))}
@@ -431,7 +432,12 @@ def chain():
     return keras.Sequential([keras.Input((3,), name="x"), dense(4, name="hidden"), dense(2, name="out")])
 
 
-OF_05 = {"a chain": lambda: plots.channel_rows(chain()), "a branch": lambda: plots.channel_rows(residual())}
+OF_05 = {
+    "a chain": lambda: plots.channel_rows(chain()),
+    "a branch": lambda: plots.channel_rows(residual()),
+    "operations of a chain": lambda: plots.operations(chain()),
+    "operations of a branch": lambda: plots.operations(residual()),
+}
 
 
 @pytest.mark.parametrize("name", OF_05)
@@ -474,3 +480,36 @@ def test_channel_rows_of_a_chain_stand_below_each_other():
     assert {text.get_position()[0] for text in named} == {0.0}
     heights = [text.get_position()[1] for text in named]
     assert heights == sorted(heights, reverse=True)
+
+
+def test_operations_mark_the_axes_that_are_divided():
+    (axes,) = OF_05["operations of a chain"]().axes
+    lines = {}
+    for text in axes.texts:
+        lines.setdefault(round(text.get_position()[1], 3), []).append(text.get_text())
+    assert list(lines.values()) == [
+        ["operation", "gives", "reads a weight"],
+        ["x", "2", "3"],
+        ["hidden  MatMul", "2", "A4", "3", "A4"],
+        ["hidden  BiasAdd", "2", "A4", "A4"],
+        ["out  MatMul", "2", "2", "÷", "A4", "2"],
+        ["out  BiasAdd", "2", "2", "2"],
+    ]
+    assert sum(bool(box.get_hatch()) for box in axes.patches) == 1
+
+
+def test_operations_lead_from_where_something_is_made():
+    """The sum reads what is made far above it, the concatenation two things; nothing is drawn twice."""
+    (axes,) = OF_05["operations of a branch"]().axes
+    texts = [(text.get_text(), round(text.get_position()[1], 3)) for text in axes.texts]
+    at = {name: y for name, y in texts if "  " in name}
+    ends = [
+        (round(line.get_ydata()[0], 3), round(line.get_ydata()[-1], 3))
+        for line in axes.lines
+        if len(line.get_ydata()) > 1
+    ]
+    assert len(ends) == len(set(ends))
+    into_sum = {start for start, end in ends if end == at["sum  AddV2"]}
+    assert len(into_sum) == 2
+    assert at["stem  Relu" if "stem  Relu" in at else "stem  BiasAdd"] in into_sum
+    assert "AC" in "".join(t[0] for t, y in texts if y == at["both  ConcatV2"] and t[0] in "AC")

@@ -1,6 +1,6 @@
 """Random graphs: each is widened and deepened exactly, or refused with a reason; nothing else may happen.
 
-NET2NET_GRAPHS sets how many; 10,000 take about two hours.
+NET2NET_GRAPHS sets how many; 500 take about eleven minutes of one core, 10,000 four hours.
 """
 
 import os
@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from models_for_tests import EXACT, Builder, dtype, not_trivial, outputs, quietly, randomize
 
 from helpers import Net2NetError, channel_groups, net2deeper_net, net2wider_net
-from helpers.models import example_inputs
+from helpers.proof import example_inputs
 
-GRAPHS = int(os.environ.get("NET2NET_GRAPHS", 200))
+GRAPHS = int(os.environ.get("NET2NET_GRAPHS", 60))
 SEEN = Counter()
 
 
@@ -29,9 +29,6 @@ def wanted(rng, model):
     for group in groups:
         if not widths or rng.randint(0, 1):
             name, width = group.layers[0], group.width
-            if not group.structural:
-                layer = next(layer for layer in model._flatten_layers() if layer.name == name)
-                width = layer._inbound_nodes[0].outputs[0].shape[-1]
             widths[name] = width * times if times else width + rng.randint(1, 5)
     return widths
 
@@ -81,7 +78,7 @@ def check_graph(rng):
 
 
 def test_most_random_graphs_were_not_refused():
-    if SEEN["graphs"] < 50:
+    if SEEN["graphs"] < 40:
         pytest.skip("runs behind test_random_graph")
     print(dict(SEEN))
     assert SEEN["wider"] > SEEN["wider: refused"]

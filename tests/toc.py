@@ -21,6 +21,11 @@ def chapters(root=ROOT):
     return [path for path in (root / f"{name}.ipynb" for name in documents(root)) if path.exists()]
 
 
+def is_chapter(name):
+    """Return whether a page is a chapter: it has a number, or is read between two that have."""
+    return name.removeprefix("book/")[:2].isdigit() or name in ("book/transformers", "book/lab")
+
+
 def title(name, root=ROOT):
     """Return the title of a page, up to its colon."""
     path = root / f"{name}.ipynb"

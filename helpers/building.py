@@ -1,0 +1,397 @@
+"""How a student is rebuilt from its teacher: its layers by their settings, their weights, what no setting tells."""
+
+import contextlib
+import tempfile
+import warnings
+from types import FunctionType
+
+import keras
+import numpy as np
+from keras import layers as kl
+
+from helpers.settings import Unbuildable, candidates, integers, replaced
+from helpers.weights import Net2NetError
+
+# Rebuilding one layer
+
+
+_FUNCTIONS = ("activation", "initializer", "regularizer", "constraint")
+
+
+def parts(layer):
+    """A layer and the layers inside it; an operation has none."""
+    return list(layer._flatten_layers()) if isinstance(layer, kl.Layer) else []
+
+
+@contextlib.contextmanager
+def naming(layer):
+    """Say which layer it is that fails: it may be the user's, and fail in any way."""
+    try:
+        yield
+    except Net2NetError:
+        raise
+    except Exception as error:
+        raise Unbuildable(layer, f"{error}. It needs a get_config and from_config that agree") from error
+
+
+def live(layer, keys):
+    """The functions that a layer holds under these names: by its own name alone, a user's could not be found."""
+    found = {key: getattr(layer, key, None) for key in keys if key.endswith(_FUNCTIONS)}
+    return {key: value for key, value in found.items() if callable(value) and not isinstance(value, kl.Layer)}
+
+
+def settings_of(layer):
+    """The settings of a layer, with its functions themselves in place of their names."""
+    with naming(layer):
+        config = layer.get_config()
+        config |= live(layer, config)
+        if isinstance(layer, kl.Lambda):
+            config["function"] = layer.function.__name__  # `rebuilt` says whose name it is
+        _forget_shapes(config)
+        return config
+
+
+def rebuilt(layer, settings=None):
+    """A new layer of an old one's class, from these settings or its own."""
+    settings = settings_of(layer) if settings is None else settings
+    known = {getattr(f, "__name__", ""): f for part in parts(layer) for f in live(part, vars(part)).values()}
+    known |= {type(part).__name__: type(part) for part in parts(layer) if not hasattr(kl, type(part).__name__)}
+    known |= {getattr(p.function, "__name__", ""): p.function for p in parts(layer) if isinstance(p, kl.Lambda)}
+    with naming(layer), keras.saving.custom_object_scope(known):
+        new = type(layer).from_config(
+            keras.tree.map_structure(lambda x: x, settings)
+        )  # which may empty what it is given
+    if isinstance(new, kl.Layer):  # of these, settings may not tell
+        _name_alike(layer, new)
+        new.name = settings.get("name", layer.name)  # another one where a copy goes beside the old one
+        new.supports_masking, new.autocast = layer.supports_masking, layer.autocast
+        for part in parts(new):
+            part.add_weight = _without_drawing(part.add_weight)
+        pairs = list(zip(parts(layer), parts(new), strict=False))
+        for part, its in pairs:
+            if hasattr(part, "idf_weights_const"):  # which Keras expects in the new one before it has been given it
+                its.idf_weights_const = part.idf_weights_const
+        for part, its in pairs:
+            if hasattr(part, "save_assets"):  # a table, such as a vocabulary
+                with tempfile.TemporaryDirectory() as folder, naming(layer):
+                    part.save_assets(folder)
+                    its.load_assets(folder)
+    return new
+
+
+def _name_alike(old, new):
+    """Give a new layer, and those inside it, the names of the old ones, also of those that Keras names by itself."""
+    for part, its in zip(parts(old), parts(new), strict=False):
+        if type(part) is type(its):
+            its.name = part.name
+
+
+def _without_drawing(add_weight):
+    """Let matrices begin as zeros: what they would draw is thrown away, but takes time, and memory until then."""
+
+    def add(shape=None, initializer=None, *args, **kwargs):
+        zeros = np.size(shape) > 1 or holds_array(initializer)
+        return add_weight(shape, "zeros" if zeros else initializer, *args, **kwargs)
+
+    return add
+
+
+def holds_array(initializer):
+    """Whether an initializer has a value for each weight, and so serves one shape alone."""
+    return isinstance(initializer, keras.initializers.Constant) and np.size(initializer.value) > 1
+
+
+def _forget_shapes(config):
+    """Take out of nested settings that what they describe was built for the teacher's widths."""
+    for inner in config.values() if isinstance(config, dict) else config if isinstance(config, list | tuple) else ():
+        if isinstance(inner, dict) and isinstance(inner.get("config"), dict) and "layers" not in inner["config"]:
+            inner.pop("build_config", None)
+        _forget_shapes(inner)
+
+
+def part_pairs(old, new):
+    """The layers inside a layer and inside its copy, themselves included, which come in the same order."""
+    if len(a := parts(old)) != len(b := parts(new)):
+        raise Unbuildable(old, f"it has {len(a)} layers inside, a new one with its settings has {len(b)}")
+    return zip(a, b, strict=True)
+
+
+def variables_of(layer):
+    """The weights and seeds of a layer or model, and the states that its recurrent layers keep."""
+    states = [state for part in parts(layer) for state in keras.tree.flatten(getattr(part, "states", None))]
+    return [*getattr(layer, "variables", ()), *(state for state in states if hasattr(state, "assign"))]
+
+
+def weight_pairs(old, new):
+    """The variables of a layer and of its copy, which come in the same order."""
+    a, b = variables_of(old), variables_of(new)
+    if len(a) != len(b):
+        raise Unbuildable(
+            old,
+            f"it has {len(a)} weights, a new one with its settings has {len(b)}; weights that the settings do not tell "
+            "of (LoRA, quantization) cannot be carried over",
+        )
+    return list(zip(a, b, strict=True))
+
+
+def give_functions(old, new):
+    """Give the parts of a layer the functions of the old one's: by a name alone, Keras may have found its own."""
+    for part, its in part_pairs(old, new):
+        alike = [weight.shape for weight in part.weights] == [weight.shape for weight in its.weights]
+        for key, function in live(part, vars(part)).items():
+            setattr(its, key, function if alike or not holds_array(function) else keras.initializers.Zeros())
+        for key, found in list(vars(its).items()):
+            if isinstance(found, FunctionType) and not hasattr(type(its), key):  # else one of Keras' own wrappers
+                function = vars(part).get(key)
+                if isinstance(function, FunctionType) and (found.__module__ or "").startswith("keras."):
+                    setattr(its, key, function)
+
+
+def settle(layer):
+    """Let Normalization, which computes with a copy of its statistics, make that copy from those it has now."""
+    for part in parts(layer):
+        if isinstance(part, kl.Normalization):
+            part.finalize_state()
+
+
+# Rebuilding a model
+
+
+def is_graph(model):
+    """Whether a model's calls of layers are known: functional or Sequential."""
+    return isinstance(model, keras.Sequential) or hasattr(model, "_nodes_by_depth")
+
+
+def is_plain(model):
+    """Whether a model is nothing but its graph, so that it is rebuilt layer by layer; else it has own settings."""
+    if not is_graph(model) or getattr(model, "_functional", model) is None:  # a Sequential may not be built
+        return False
+    if type(model).__module__.startswith("keras."):
+        return True
+    with naming(model):
+        return "layers" in model.get_config()
+
+
+def check_shared(layers):
+    """Refuse a weight that two layers hold, as where one layer is wrapped twice: each would get its own."""
+    owners = {}
+    for layer in layers:
+        for weight in getattr(layer, "weights", ()):
+            if (owner := owners.setdefault(id(weight), layer)) is not layer:
+                raise Net2NetError(
+                    f"layers {owner.name!r} and {layer.name!r} share the weight {weight.path!r}, which a student's "
+                    "would not; call one and the same layer twice, or give each weights of its own"
+                )
+
+
+class Builder:
+    """Builds a student: the teacher's layers with other widths, or with new layers behind some of them.
+
+    Attributes
+    ----------
+    made : dict
+        From each layer of the teacher to the student's.
+    """
+
+    def __init__(self, teacher, widths=None, behind=None):
+        self.teacher, self.widths, self.behind = teacher, widths, behind or {}
+        self.made, self.ways, self.old_of, self.given, self.fitting = {}, {}, {}, {}, set()
+
+    def build(self):
+        """The student, its weights still to be filled."""
+        student = self._clone(self.teacher)
+        check_shared(layer for layer in self.made if not is_plain(layer))
+        return student
+
+    def fill(self, student, placed):
+        """Give the student its weights; `placed` gives each one's array, from the old weight and the new."""
+        # A model hands its flag on to its layers, and a layer to its parts and weights: so the outer ones come first.
+        for old, new in [(self.teacher, student), *reversed(self.made.items())]:
+            for part, its in [(old, new)] if is_plain(old) else part_pairs(old, new):
+                its.trainable = part.trainable
+        for news in self.behind.values():
+            for new in news:
+                new.trainable = True
+        for old, new in self.made.items():
+            if not is_plain(old):
+                fill(old, new, placed)
+
+    def _copied(self, layer):
+        if layer not in self.made:
+            self.made[layer] = self._clone(layer) if is_plain(layer) else self._first(layer)
+            self.old_of[id(self.made[layer])] = layer
+        return self.made[layer]
+
+    def _first(self, layer):
+        """The likeliest copy of a layer."""
+        self.ways[layer] = self._tries(layer)
+        try:
+            new, self.given[layer] = next(self.ways[layer])
+        except StopIteration:
+            raise getattr(self, "error", None) or Unbuildable(
+                layer, "no settings give it the widths that are wanted"
+            ) from None
+        return new
+
+    def _tries(self, layer):
+        """Copies of a layer to try, the likeliest first, each with the changes that it has."""
+        if not isinstance(layer, kl.Layer):  # an operation: what it is called with is a setting, too
+            yield from self._operations(layer)
+            return
+        settings = settings_of(layer)
+        inner = getattr(layer, "layer", None)
+        if isinstance(settings.get("layer"), dict) and isinstance(inner, keras.Model) and is_plain(inner):
+            settings["layer"] = keras.saving.serialize_keras_object(Builder(inner, self.widths)._clone(inner))
+        pairs = self._pairs(layer)
+        if pairs and getattr(layer, "quantization_mode", None):
+            raise Unbuildable(layer, "it is quantized; let the model grow first, and quantize the student")
+        for changes in candidates(settings, pairs) if pairs else [{}]:
+            try:
+                yield rebuilt(layer, replaced(settings, changes)), changes
+            except Unbuildable as error:
+                if not pairs:
+                    raise
+                self.error = error
+
+    def _operations(self, operation):
+        pairs = self._pairs(operation)
+        given = operation._inbound_nodes[0].arguments
+        given = given.args, given.kwargs
+        settings, bounds = settings_of(operation), self.widths.bounds(operation) if pairs else {}
+        at = {path: min(bounds[value]) for path, value in integers(given) if value in bounds}
+        for of in candidates(settings, pairs) if pairs else [{}]:
+            yield rebuilt(operation, replaced(settings, of)), at
+
+    def _pairs(self, layer):
+        return {} if self.widths is None else self.widths.pairs(layer)
+
+    def _next(self, layer, error):
+        """The next copy to try, or the error that there is none."""
+        try:
+            return next(self.ways[layer])
+        except StopIteration:
+            if isinstance(error, Unbuildable):
+                raise error from None
+            raise Unbuildable(layer, str(error)) from error
+
+    def _check(self, old, new, outputs=None):
+        """Say when a copy has other shapes than wanted."""
+        if is_plain(old):  # its layers are checked where they are called, and there may be new ones behind them
+            return
+        for part, its in part_pairs(old, new):
+            if getattr(part, "built", False) and not its.built:  # Keras builds an activation when numbers come
+                shapes, pairs = part.get_build_config(), self._pairs(old)
+                changes = {path: min(pairs[side]) for path, side in integers(shapes) if side in pairs}
+                its.build_from_config(replaced(shapes, changes))
+        if self.widths is None:
+            return
+        for a, b in weight_pairs(old, new):
+            wanted = self.widths.of_weight(a)
+            if wanted is not None and tuple(b.shape) != wanted:
+                raise Unbuildable(
+                    old, f"its weight {a.name!r} would have shape {tuple(b.shape)}, but {wanted} is wanted"
+                )
+        wanted, nodes = self.widths.of_outputs(old), getattr(old, "_inbound_nodes", None)
+        if outputs is None or not wanted or not nodes:
+            return
+        for was, tensor, sides in zip(nodes[0].outputs, keras.tree.flatten(outputs), wanted, strict=False):
+            for now, side, (before, want) in list(zip(was.shape, tensor.shape, sides, strict=False))[1:]:
+                if (
+                    now == before and want and side is not None and side != want
+                ):  # else Keras and TensorFlow are not of one mind
+                    raise Unbuildable(
+                        old, f"it would give a tensor of shape {tensor.shape}; {want} channels are wanted"
+                    )
+
+    def _call(self, new, *args, **kwargs):
+        old = self.old_of[id(new)]
+        new = self.made[old]
+        if any(hasattr(value, "assign") for value in keras.tree.flatten((args, kwargs))):
+            raise Net2NetError(
+                f"{old.name!r} is called on a variable, which teacher and student would share; make it the weight of a "
+                "layer"
+            )
+        while True:
+            given = (args, kwargs) if isinstance(old, kl.Layer) else replaced((args, kwargs), self.given[old])
+            try:
+                with warnings.catch_warnings():  # about settings that fail in a moment
+                    warnings.filterwarnings("ignore", "(?s).*unbuilt state")
+                    outputs = new(*given[0], **given[1])
+                if old not in self.fitting:
+                    self._check(old, new, outputs)
+                    self.fitting.add(old)
+                break
+            except Exception as error:  # a layer may be the user's, and fail in any way
+                if old not in self.ways:
+                    raise
+                new, self.given[old] = self._next(old, error)
+                self.made[old] = new
+                self.old_of[id(new)] = old
+        for extra in self.behind.get(old, ()):
+            outputs = extra(outputs)
+        return outputs
+
+    def _source(self, x, value):
+        """An input like `x`, as wide as what enters there in the student."""
+        origin = x._keras_history.operation
+        flags = ("optional", "sparse", "ragged")
+        flags = {flag: True for flag in flags if getattr(origin, flag, False) or getattr(x, flag, False)}
+        shape = x.shape
+        if value is not None and self.widths is not None:
+            sides = [self.widths.side(row) for row in value.rows]
+            shape = tuple(side and (wide or side) for side, wide in zip(shape, sides, strict=True))
+        return keras.Input(batch_shape=shape, dtype=x.dtype, name=getattr(origin, "name", x.name), **flags)
+
+    def _clone(self, model):
+        """A model of copies of a model's layers."""
+        enters = (
+            self.widths.reading.enters.get(model) if self.widths is not None and model is not self.teacher else None
+        )
+        enters = enters or [None] * len(model.inputs)
+        if len(enters) != len(model.inputs):  # which of them Keras then takes is not told
+            raise Net2NetError(
+                f"model {model.name!r} has {len(model.inputs)} inputs but is called with {len(enters)}; call it with "
+                "its own alone"
+            )
+        sources = [self._source(x, value) for x, value in zip(model.inputs, enters, strict=True)]
+        if isinstance(model, keras.Sequential):
+            x, layers = sources[0], []
+            for layer in model.layers:
+                new = self._copied(layer)
+                with keras.name_scope(model.name):  # as paths of weights begin in a Sequential
+                    x = self._call(new, x)
+                layers += [self.made[layer], *self.behind.get(layer, ())]
+            return type(model)([sources[0], *layers], name=model.name)
+        # A compiled model would be compiled by clone_model, which fails on losses and metrics of the user's own.
+        bare = keras.Model(model.input, model.output, name=model.name)
+        inputs = keras.tree.pack_sequence_as(model.input, sources)
+        clone = keras.models.clone_model(bare, inputs, clone_function=self._copied, call_function=self._call)
+        return clone if type(model) is type(bare) else type(model)(clone.input, clone.output, name=model.name)
+
+
+def build_like(old, new):
+    """Make the weights of a new model, whose teacher was built."""
+    if new.built and len(new.weights) == len(old.weights):
+        return
+    if config := old.get_build_config():
+        new.build_from_config(config)
+
+
+def fill(old, new, placed):
+    """Give a copy of a layer its weights, its functions and its flags."""
+    _name_alike(old, new)
+    for old_weight, new_weight in weight_pairs(old, new):
+        array = placed(old_weight, new_weight)
+        if array is None:
+            continue
+        if array.shape != tuple(new_weight.shape):
+            raise Unbuildable(
+                old,
+                f"its weight {old_weight.name!r} would have shape {tuple(new_weight.shape)}, {array.shape} is wanted",
+            )
+        new_weight.assign(array)
+        new_weight.trainable = old_weight.trainable
+    for part in parts(new):
+        vars(part).pop("add_weight", None)
+    give_functions(old, new)
+    settle(new)

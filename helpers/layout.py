@@ -1,0 +1,384 @@
+"""More rules for operations: where entries lie, and what is inside lists, loops and functions.
+
+Read `operations` first, which says what a rule is.
+"""
+
+import numpy as np
+
+from helpers import rows as r
+from helpers.operations import ACTIVATION, CONSTANT, WEIGHT, Misread, Value, alike, rule, still
+from helpers.rows import COPIED, DIVIDED
+
+# Where entries lie
+
+
+@rule("Transpose")
+def _(step):
+    order = step.number(1)
+    return None if order is None else step.ins[0].at(order.tolist())
+
+
+@rule("ExpandDims")
+def _(step):
+    new = step.number(1)
+    new = None if new is None else int(new) % len(step.out_shapes[0])
+    return None if new is None else step.go_on(step.ins[0], _around(step, new), "it is a new axis")
+
+
+def _around(step, new):
+    """How axes go on where a new one is put in: {axis of the input: axis of the output}."""
+    return {axis: axis + (axis >= new) for axis in range(len(step.shapes[0]))}
+
+
+@rule("Squeeze")
+def _(step):
+    shape, x = step.shapes[0], step.ins[0]
+    axes = {i % len(shape) for i in step.attribute("squeeze_dims")} or {i for i, side in enumerate(shape) if side == 1}
+    kept = [i for i in range(len(shape)) if i not in axes]
+    return step.go_on(x, {axis: i for i, axis in enumerate(kept)}, "an axis of one channel is taken away")
+
+
+@rule("Reshape")
+def _(step):
+    shape, out, x = step.shapes[0], step.out_shapes[0], step.ins[0]
+    if shape == out:
+        return x
+    first = 1 if shape and out and 0 in (shape[0], out[0]) else 0  # an unknown number of examples
+    if 0 in shape[first:] + out[first:]:
+        return None
+    old, new = ([k for k, side in enumerate(sides) if side != 1 and k >= first] for sides in (shape, out))
+    for k in set(range(first, len(shape))) - set(old):
+        step.pin(x.rows[k], "an axis of one channel is reshaped")
+    y = still(out, step.why("it is cut in pieces by a reshape"), step.level)
+    y.rows[:first], y.roles[:first] = x.rows[:first], x.roles[:first]
+    while old:  # take as few axes as hold equally many entries, on both sides
+        block, into, here, there = [], [], 1, 1
+        while not block or here != there:
+            if here <= there:
+                block.append(old.pop(0))
+                here *= shape[block[-1]]
+            else:
+                into.append(new.pop(0))
+                there *= out[into[-1]]
+        row = (tuple(x.rows[k] for k in block),)
+        role = step.same(row, *(x.roles[k] for k in block if r.units(x.rows[k])))
+        rows = _regrouped(step, row, [out[k] for k in into])
+        for k, each in zip(into, rows, strict=True):
+            y.rows[k], y.roles[k] = each, role
+    return y
+
+
+def _regrouped(step, row, sides):
+    """The rows of axes with these sides that together hold the entries of a row."""
+    found = []
+    try:
+        for side in sides[:-1]:
+            first, row = r.divide(row, side)
+            found.append(first)
+        return [*found, row]
+    except r.Mismatch:
+        for each in (*found, row):
+            step.pin(each, "it is cut in pieces by a reshape")
+        return [step.fixed(side, "it is cut in pieces by a reshape") for side in sides]
+
+
+@rule("Pack")
+def _(step):
+    new, x = step.attribute("axis") % len(step.out_shapes[0]), _joined(step, step.ins)
+    return step.go_on(x, _around(step, new), "it is a stack of tensors")
+
+
+@rule("Unpack")
+def _(step):
+    x, axis = step.ins[0], step.attribute("axis") % len(step.shapes[0])
+    step.pin(x.rows[axis], "it is taken apart")
+    return [x.at([i for i in range(len(x.rows)) if i != axis]) for _ in step.out_shapes]
+
+
+@rule("ConcatV2")
+def _(step):
+    axis = step.number(len(step.ins) - 1)
+    return None if axis is None else _joined(step, step.ins[:-1], int(axis) % len(step.out_shapes[0]))
+
+
+def _joined(step, parts, axis=None):
+    """Tensors side by side along an axis, or each in place of the other."""
+    rows, roles = [], []
+    for k in range(len(parts[0].rows)):
+        for x in parts if k == axis else ():
+            if x.level == CONSTANT:
+                step.pin(x.rows[k], "they are constants beside channels")
+        rows.append(tuple((x.rows[k],) for x in parts) if k == axis else step.tie(*(x.rows[k] for x in parts)))
+        roles.append(step.same(rows[-1], *(x.roles[k] for x in parts if k != axis or r.units(x.rows[k]))))
+    return Value(rows, roles, step.level)
+
+
+@rule("Split", "SplitV")
+def _(step):
+    equal = step.op.type == "Split"
+    x, axis = step.ins[1 if equal else 0], step.number(0 if equal else 2)
+    if axis is None:
+        return None
+    axis = int(axis) % len(x.rows)
+    rows = _pieces(step, x.rows[axis], [shape[axis] for shape in step.out_shapes])
+    if equal and len(rows) > 1:
+        step.reading.alike.append((rows, step.why("it is split into parts of one size")))
+    return [Value([*x.rows[:axis], row, *x.rows[axis + 1 :]], list(x.roles), x.level) for row in rows]
+
+
+def _pieces(step, row, widths):
+    """The rows of the pieces that a row is cut into."""
+    try:
+        return r.split(row, widths)
+    except r.Mismatch:
+        step.pin(row, "it is cut in the middle of what widens together")
+        return [step.fixed(width, "it is cut in the middle of what widens together") for width in widths]
+
+
+def _part(step, row, start, length, stride=1):
+    """The row of a slice; `start` is None where it is computed."""
+    whole = r.width(row)
+    if stride == 1 and start is not None and start + length > whole > 0:
+        raise Misread(f"{step.op.name}: {length} entries from the {start}th on, of {whole}")
+    if not length:
+        return ()
+    if (start, length, stride) == (0, whole, 1) or (start is None and length == whole and stride == 1):
+        return row
+    if start is not None and stride == 1 and length:
+        return _pieces(step, row, [start, length, whole - start - length])[1]
+    if start is not None and stride > 1 and whole == stride * length:  # one of each run
+        each = r.Units(length, step.op.name)
+        step.tie(row, ((each, r.Fixed(stride, step.why("it is sliced with a stride"))),))
+        return ((each,),)
+    step.pin(row, "it is cut at a place that is computed" if start is None else "it is sliced with a stride")
+    return step.fixed(length, "it is sliced")
+
+
+@rule("Slice")
+def _(step):
+    x, begin = step.ins[0], step.number(1)
+    starts = [None] * len(x.rows) if begin is None else begin.tolist()
+    return Value(
+        [_part(step, *each) for each in zip(x.rows, starts, step.out_shapes[0], strict=True)], list(x.roles), step.level
+    )
+
+
+@rule("StridedSlice")
+def _(step):
+    x, (begin, end, strides) = step.ins[0], [step.number(i) for i in (1, 2, 3)]
+    names = ("begin", "end", "ellipsis", "new_axis", "shrink_axis")
+    begins, ends, wide, new, shrink = (step.attribute(f"{name}_mask") for name in names)
+    count, axis, rows, roles = step.shapes[1][0], 0, [], []
+    if strides is None:
+        return None
+    for k in range(count):
+        here = 1 << k
+        if wide & here:
+            behind = sum(1 for later in range(k + 1, count) if not new >> later & 1)
+            rows += x.rows[axis : len(x.rows) - behind]
+            roles += x.roles[axis : len(x.rows) - behind]
+            axis = len(x.rows) - behind
+        elif new & here:
+            rows.append(r.fixed(1, None))
+            roles.append(COPIED)
+        else:
+            row, role, side = x.rows[axis], x.roles[axis], step.shapes[0][axis]
+            axis += 1
+            if shrink & here:
+                step.pin(row, "one of its channels is picked")
+                continue
+            computed = (begin is None and not begins & here) or (end is None and not ends & here)
+            bounds = (
+                None if begins & here or computed else int(begin[k]),
+                None if ends & here or computed else int(end[k]),
+            )
+            start, _, stride = slice(*bounds, int(strides[k])).indices(side)
+            rows.append(_part(step, row, None if computed else start, step.out_shapes[0][len(rows)], stride))
+            roles.append(role)
+    return Value(rows + x.rows[axis:], roles + x.roles[axis:], step.level)
+
+
+@rule("Pad", "PadV2", "MirrorPad")
+def _(step):
+    x, pads = step.ins[0], step.number(1)
+    if pads is None:
+        return None
+    mirror, fill = step.op.type == "MirrorPad", step.number(2) if step.op.type == "PadV2" else np.zeros(())
+    zeros = not mirror and fill is not None and not fill.any()
+    if not zeros and not mirror:
+        step.whole(x)
+    y = Value(list(x.rows), list(x.roles), step.level)
+    for axis, (before, after) in enumerate(pads.tolist()):
+        if before or after:
+            if mirror:
+                step.pin(x.rows[axis], "its channels are mirrored")
+            y.rows[axis] = (*step.fixed(before, "it is padding"), (x.rows[axis],), *step.fixed(after, "it is padding"))
+    return y
+
+
+@rule("Tile", "BroadcastTo")
+def _(step):
+    x, out = step.ins[0], step.out_shapes[0]
+    rows, roles = [alike(side) for side in out], [COPIED for _ in out]
+    for axis, (row, side) in enumerate(zip(x.rows, step.shapes[0], strict=True), start=len(out) - len(x.rows)):
+        if side == 1 != out[axis] or not out[axis]:
+            step.pin(row, "its only channel is repeated")
+        elif side:
+            rows[axis], roles[axis] = (
+                ((r.Fixed(out[axis] // side, "it counts repetitions"), row),),
+                x.roles[axis - len(out)],
+            )
+    return Value(rows, roles, step.level)
+
+
+@rule("Fill")
+def _(step):
+    return Value([alike(side) for side in step.out_shapes[0]], [COPIED for _ in step.out_shapes[0]], step.level)
+
+
+@rule("GatherV2", "Gather", "ResourceGather")
+def _(step):
+    x, index = step.ins[:2]
+    x = step.reading.weight(x) if x.variable is not None else x
+    axis = step.number(2) if step.op.type == "GatherV2" else 0
+    batch = step.attribute("batch_dims") if step.op.type != "Gather" else 0
+    if axis is None:
+        return None
+    axis, batch = int(axis) % len(x.rows), batch % max(len(index.rows), 1) if batch < 0 else batch
+    step.pin(x.rows[axis], "its entries are looked up by number")
+    if x.level == WEIGHT and x.roles[axis].now().value is None:
+        r.equal(x.roles[axis], DIVIDED)  # as a kernel behind a one-hot code
+    step.whole(index)
+    for a, b in zip(x.rows[:batch], index.rows[:batch], strict=True):
+        step.tie(a, b)
+    return Value(
+        x.rows[:axis] + index.rows[batch:] + x.rows[axis + 1 :],
+        x.roles[:axis] + index.roles[batch:] + x.roles[axis + 1 :],
+        x.level if index.level == CONSTANT else ACTIVATION,
+    )
+
+
+@rule("OneHot")
+def _(step):
+    new = step.attribute("axis") % len(step.out_shapes[0])
+    step.whole(step.ins[0])
+    return step.go_on(step.ins[0], _around(step, new), "it counts classes")
+
+
+@rule("DepthToSpace", "SpaceToDepth")
+def _(step):
+    x, block = step.ins[0], step.attribute("block_size") ** 2
+    if step.attribute("data_format") != "NHWC":
+        return None
+    y = step.go_on(x, {0: 0, 3: 3}, "it is a position")
+    places = r.Fixed(block, step.why("it counts the places of a block"))
+    if step.op.type == "SpaceToDepth":
+        y.rows[3] = ((places, x.rows[3]),)
+    else:
+        y.rows[3] = ((r.Units(step.out_shapes[0][3], step.op.name),),)
+        step.tie(x.rows[3], ((places, y.rows[3]),))
+    return y
+
+
+# Shapes, handles, and numbers that no channel enters
+
+
+@rule("Shape", "ShapeN", "Size", "Rank", "Range", "VarIsInitializedOp", "BroadcastGradientArgs", "LinSpace")
+@rule("TensorListLength")
+def _(step):
+    return [still(shape, "it is computed from shapes", CONSTANT) for shape in step.out_shapes]
+
+
+@rule("ReadVariableOp")
+def _(step):
+    return step.reading.weight(step.ins[0])
+
+
+@rule("AssignVariableOp", "AssignAddVariableOp", "AssignSubVariableOp")
+def _(step):
+    _joined(step, [step.reading.weight(step.ins[0]), step.ins[1]])
+    step.whole(step.ins[1])
+    step.whole(step.reading.weight(step.ins[0]))
+    return []
+
+
+@rule("NoOp", "Assert", "PrintV2")
+def _(step):
+    return []
+
+
+# Lists of tensors: read as one tensor, stacked along a new first axis
+
+
+@rule("TensorListReserve", "EmptyTensorList")
+def _(step):
+    return Value(None, None, CONSTANT)
+
+
+@rule("TensorListFromTensor")
+def _(step):
+    step.pin(step.ins[0].rows[0], "it is taken apart")
+    return step.ins[0]
+
+
+@rule("TensorListStack", "TensorListResize")
+def _(step):
+    return step.ins[0]
+
+
+@rule("TensorListGetItem")
+def _(step):
+    x = step.ins[0]
+    return x if x.rows is None else x.at(range(1, len(x.rows)))
+
+
+@rule("TensorListSetItem", "TensorListPushBack")
+def _(step):
+    item = step.ins[-1]
+    return _either(step, step.ins[0], Value([(), *item.rows], [COPIED, *item.roles], item.level))
+
+
+def _either(step, a, b):
+    """One value for what may be either, as the state of a loop."""
+    if a.variable is not None or a.rows is None or b.rows is None:
+        return b if a.rows is None else a
+    joined = _joined(step, [a, b])
+    joined.level = max(a.level, b.level)
+    return joined
+
+
+# Functions and loops: read what is inside
+
+
+def _inside(step, name, ins):
+    return step.reading.walk(step.reading.function(step.op, name), ins, (step.op.name, name))
+
+
+@rule("PartitionedCall", "StatefulPartitionedCall")
+def _(step):
+    return _inside(step, "f", step.ins)
+
+
+@rule("While", "StatelessWhile")
+def _(step):
+    state = step.ins
+    body = step.reading.function(step.op, "body")
+    if not {"Tanh", "Sigmoid"} & {op.type for op in body.get_operations()}:
+        for x in state:
+            step.limit(x, "it is fed back without a bound")
+    while True:
+        _inside(step, "cond", state)
+        after = [_either(step, a, b) for a, b in zip(state, _inside(step, "body", state), strict=True)]
+        if [_seen(a) for a in after] == [_seen(a) for a in state]:
+            return after
+        state = after
+
+
+def _seen(value):
+    return value.rows and [r.normal(row) for row in value.rows], value.level
+
+
+@rule("If", "StatelessIf")
+def _(step):
+    found = [_inside(step, name, step.ins[1:]) for name in ("then_branch", "else_branch")]
+    return [_either(step, a, b) for a, b in zip(*found, strict=True)]

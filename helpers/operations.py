@@ -1,0 +1,549 @@
+"""How the rows of one TensorFlow operation go together: a short rule for each kind.
+
+A rule takes a `Step` and returns one `Value` for each output. It ties rows that must widen alike, pins what it mixes,
+and says how roles go on: a kernel's inputs are divided, what enters is copied, and their product is whole. What has no
+rule pins all that enters it, so that a rule that is missing can cost growth, and never exactness.
+
+Read `rows` first. The names of operations are TensorFlow's own (`tf.raw_ops`).
+"""
+
+import inspect
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from helpers import rows as r
+from helpers.rows import COPIED, DIVIDED, Role
+
+CONSTANT, WEIGHT, ACTIVATION = range(3)
+
+
+@dataclass
+class Value:
+    """A tensor as it is read: a row and a role for each axis (None for a list of tensors that is still empty)."""
+
+    rows: list | None
+    roles: list | None
+    level: int  # CONSTANT; WEIGHT, if made of weights and constants alone; or ACTIVATION
+    variable: object = None  # whose handle it is, if it is one
+
+    def at(self, axes):
+        """The same with these axes alone, in this order."""
+        return Value([self.rows[i] for i in axes], [self.roles[i] for i in axes], self.level)
+
+
+def still(shape, why, level=ACTIVATION):
+    """A tensor none of whose axes can widen."""
+    return Value([r.fixed(side or 0, why) for side in shape], [COPIED] * len(shape), level)
+
+
+def alike(side, why="its entries are equal"):
+    """The row of an axis of equal entries, which goes with any other; `reading` pins it if no weight turns up in it."""
+    return ((r.Units(side, why),),) if side > 1 else r.fixed(side, why)
+
+
+def constant(array, why):
+    """A tensor whose numbers are known."""
+    array = np.asarray(array)
+
+    def row(axis):
+        same = array.size and bool(np.all(array == np.take(array, [0], axis)))
+        return alike(array.shape[axis]) if same else r.fixed(array.shape[axis], why)
+
+    zero = array.dtype.kind in "fc" and not array.any()  # which is its own share
+    return Value([row(i) for i in range(array.ndim)], [Role() if zero else COPIED for _ in array.shape], CONSTANT)
+
+
+def numbers(op, known):
+    """What an operation gives, as arrays, if that is known before the model runs; else None.
+
+    `known` has the arrays of tensors before it, by id.
+    """
+    if not op.outputs or any(t.dtype in (tf.resource, tf.variant) for t in op.outputs):
+        return None
+    found = [tf.get_static_value(t) for t in op.outputs]
+    if all(each is not None for each in found):
+        return [np.asarray(each) for each in found]
+    arrays = [known.get(id(t)) for t in op.inputs]
+    signature = getattr(tf.raw_ops, op.type, None)
+    if signature is None or op.op_def.is_stateful or not arrays or any(a is None or a.size > 1000 for a in arrays):
+        return None
+    given, rest = {}, [tf.constant(a, t.dtype) for a, t in zip(arrays, op.inputs, strict=True)]
+    names = inspect.signature(signature).parameters
+    for name, argument in zip(names, op.op_def.input_arg, strict=False):  # some are called otherwise in the definition
+        many = op.get_attr(argument.number_attr) if argument.number_attr else 1
+        given[name], rest = rest[:many] if argument.number_attr else rest[0], rest[many:]
+    given |= {a.name: op.get_attr(a.name) for a in op.op_def.attr if a.name in names}
+    try:
+        outputs = signature(**given)
+    except (TypeError, ValueError, tf.errors.OpError):  # then it stays unknown
+        return None
+    return [y.numpy() for y in (outputs if isinstance(outputs, list | tuple) else [outputs])]
+
+
+def shape_of(tensor):
+    """The sides of a tensor, 0 where they are not known."""
+    return [] if tensor.shape.rank is None else [side or 0 for side in tensor.shape]
+
+
+def place(op):
+    """Where an operation runs: the path of layers, or its own name where it is in none."""
+    path, _, name = op.name.rpartition("/")
+    # Keras enters a layer's scope twice in each call, so that TensorFlow gives it an odd number the second time.
+    return re.sub(r"_\d*[13579](?=/|$)", "", path) or name
+
+
+class Misread(Exception):
+    """Operations that could be written into a graph, but not run on inputs of these sides."""
+
+
+class Step:
+    """One operation, as its rule sees it.
+
+    Attributes
+    ----------
+    ins : list of Value
+        What enters.
+    shapes, out_shapes : list of list of int
+        Of what enters and of what comes out.
+    """
+
+    def __init__(self, op, ins, reading):
+        self.op, self.ins, self.reading = op, ins, reading
+        self.shapes, self.out_shapes = ([shape_of(x) for x in each] for each in (op.inputs, op.outputs))
+        self.level = max((x.level for x in ins), default=CONSTANT)
+
+    def attribute(self, name):
+        """An attribute of the operation; a text, not bytes."""
+        value = self.op.get_attr(name)
+        return value.decode() if isinstance(value, bytes) else value
+
+    def number(self, i):
+        """The numbers of an input, or None if they are not known before the model runs."""
+        return self.reading.numbers.get(id(self.op.inputs[i]))
+
+    def why(self, what):
+        """A reason, with the place that it holds for."""
+        return f"{what} ({self.op.type} in {place(self.op)})"
+
+    def pin(self, row, what):
+        """Say that a row cannot widen here."""
+        r.pin(row, self.why(what))
+
+    def fixed(self, side, what):
+        """The row of a new axis that cannot widen."""
+        return r.fixed(side, self.why(what))
+
+    def tie(self, *rows):
+        """Make rows carry one mapping; return it."""
+        tied = rows[0]
+        for row in rows[1:]:
+            tied = r.tie(tied, row, self.why("it ties channels that lie differently in what enters it"))
+        return tied
+
+    def same(self, row, *roles):
+        """Make roles equal where the row can widen; return the role."""
+        if not r.units(row):
+            return COPIED
+        try:
+            for role in roles[1:]:
+                r.equal(roles[0], role)
+        except r.Conflict:
+            self.pin(row, "it would need the copies of a unit both whole and shared out")
+        return roles[0].now()
+
+    def whole(self, x):
+        """Ask that all entries of a value are copied, as where they enter what is not linear."""
+        for row, role in zip(x.rows, x.roles, strict=True):
+            self.same(row, COPIED, role)
+
+    def total(self, row, a, b, result):
+        """Ask that the roles of two factors add up to that of their product."""
+        if r.units(row):
+            why = self.why("it would need the shares of copies twice, or not at all")
+            self.reading.ask(r.Total(a, b, result, row, why))
+        elif result is DIVIDED and b.now().value is None:
+            r.equal(b, DIVIDED)  # nothing will be shared out here, but it is the side of a kernel where things enter
+
+    def product(self, row, a, b):
+        """The role of a product of entries."""
+        if COPIED.value in (a.now().value, b.now().value):
+            return b if a.now().value == COPIED.value else a
+        self.total(row, a, b, result := Role())
+        return result
+
+    def limit(self, x, what):
+        """Say that new channels of any values, as random ones have, must not enter here."""
+        self.reading.limited += [(row, self.why(what)) for row in x.rows or ()]
+
+    def go_on(self, x, ways, what, i=0):
+        """A value whose axes go on as others: {axis of `x`: axis of the output}; all others are pinned, or new."""
+        for axis in set(range(len(x.rows))) - set(ways):
+            self.pin(x.rows[axis], what)
+        y = still(self.out_shapes[i], self.why(what), self.level)
+        for axis, new in ways.items():
+            y.rows[new], y.roles[new] = x.rows[axis], x.roles[axis]
+        return y
+
+
+RULES = {}
+LOOSE = (  # these need not know how many axes tensors have
+    "PartitionedCall StatefulPartitionedCall While StatelessWhile If StatelessIf Identity IdentityN TensorListSetItem "
+    "TensorListPushBack TensorListStack TensorListGetItem"
+).split()
+
+
+def rule(*types):
+    """Register a rule for operations of these types; see `tf.raw_ops` for their names.
+
+    Examples
+    --------
+    >>> @rule("MyOperation")                       # keeps channels apart, whatever it does to each
+    ... def _(step):
+    ...     return entrywise(step)
+    """
+
+    def register(function):
+        RULES.update(dict.fromkeys(types, function))
+        return function
+
+    return register
+
+
+def read(op, ins, reading):
+    """The values that an operation gives; if its rule does not fit what it gives, it has none."""
+    step = Step(op, ins, reading)
+    ranks = [t.shape.rank for t in (*op.inputs, *op.outputs[:1]) if t.dtype not in (tf.resource, tf.variant)]
+    found = RULES.get(op.type, unknown)(step) if None not in ranks or op.type in LOOSE else None
+    found = [found] if isinstance(found, Value) else found
+    if found is None or len(found) != len(op.outputs) or not all(map(fits, found, op.outputs)):
+        found = unknown(step)
+    return found
+
+
+def fits(value, tensor):
+    """Whether a value has the axes of a tensor; sides that were not known until now are those of the tensor."""
+    if value.rows is None or tensor.shape.rank is None or tensor.dtype in (tf.resource, tf.variant):
+        return tensor.dtype == tf.variant or value.rows is not None
+    if len(value.rows) != tensor.shape.rank:
+        return False
+    for axis, side in enumerate(tensor.shape):
+        here = r.width(row := r.normal(value.rows[axis]))
+        value.rows[axis] = r.fixed(side, "it is a position") if side and not here else row
+        if side and here not in (0, side):
+            return False
+    return True
+
+
+def unknown(step):
+    """What is not understood: nothing that enters it can widen."""
+    for x in step.ins:
+        for row in (x if x.variable is None else step.reading.weight(x)).rows or ():
+            step.pin(row, "it enters an operation that has no rule")
+    found = [still(shape, step.why("an operation without a rule makes it"), step.level) for shape in step.out_shapes]
+    for value, tensor in zip(found, step.op.outputs, strict=True):
+        if tensor.dtype == tf.variant:
+            value.rows = value.roles = None
+    return found
+
+
+# Entry by entry
+
+SAME = "Identity Neg StopGradient PreventGradient CheckNumerics EnsureShape Snapshot Real Imag Conj"
+SUM = "Add AddV2 Sub AddN BiasAdd"
+ENTRYWISE = (
+    "Abs Acos Acosh Angle Asin Asinh Atan Atan2 Atanh BesselI0e BesselI1e BitwiseAnd BitwiseOr BitwiseXor Ceil "
+    "Complex ComplexAbs Cos Cosh Digamma DivNoNan Elu Equal Erf Erfc Erfinv Exp Expm1 Floor FloorDiv FloorMod Greater "
+    "GreaterEqual Igamma Inv IsFinite IsInf IsNan LeakyRelu LeftShift Less LessEqual Lgamma Log Log1p LogicalAnd "
+    "LogicalNot LogicalOr Maximum Minimum Mod MulNoNan Ndtri NextAfter NotEqual OnesLike Polygamma Pow Reciprocal Relu "
+    "Relu6 RightShift Rint Round Rsqrt Selu Sigmoid Sign Sin Sinh Softplus Softsign Sqrt Square SquaredDifference Tan "
+    "Tanh TruncateDiv TruncateMod Xdivy Xlog1py Xlogy Zeta"
+)
+# Not finite, or not bounded, for all values: what a random new channel may not enter.
+DELICATE = (
+    "Acos Acosh Asin Atanh Cosh Digamma DivNoNan Exp Expm1 Inv Lgamma Log Log1p Pow Reciprocal Rsqrt Sinh Sqrt Tan "
+    "Xlogy Xlog1py Xdivy"
+).split()
+
+
+def _meet(step, role_of):
+    """An entrywise result: rows tied, and the role of each axis by `role_of(row, a role for each operand)`."""
+    rows, roles, rank = [], [], len(step.out_shapes[0])
+    for axis, side in enumerate(step.out_shapes[0]):
+        found, each = [], []
+        for x, shape in zip(step.ins, step.shapes, strict=True):
+            i = axis - rank + len(shape)
+            met = i >= 0 and shape[i] == side
+            if i >= 0 and not met:  # one entry for all along this axis
+                step.pin(x.rows[i], "its only channel meets many")
+            found += [x.rows[i]] if met else []
+            each.append(x.roles[i] if met else COPIED)
+        rows.append(step.tie(*found) if found else step.fixed(side, "its side is not known"))
+        roles.append(role_of(rows[-1], *each))
+    return Value(rows, roles, step.level)
+
+
+@rule(*ENTRYWISE.split())
+def entrywise(step):
+    """Any function of each entry: copies must enter whole."""
+    if step.op.type in DELICATE and step.level == ACTIVATION:
+        for x in step.ins:
+            step.limit(x, "it is not finite for all values")
+    return _meet(step, lambda row, *roles: step.same(row, COPIED, *roles))
+
+
+@rule(*SUM.split())
+def _(step):
+    if step.op.type == "BiasAdd" and _channel_axis(step, len(step.shapes[0])) == 1:
+        x, bias = step.ins
+        ones = [1] * (len(step.shapes[0]) - 2)
+        step.ins = [
+            x,
+            Value(bias.rows + [r.fixed(1, None) for _ in ones], bias.roles + [COPIED for _ in ones], bias.level),
+        ]
+        step.shapes[1] = step.shapes[1] + ones
+    return _meet(step, step.same)
+
+
+@rule("Mul")
+def _(step):
+    return _meet(step, step.product)
+
+
+@rule("RealDiv", "Div")
+def _(step):
+    if step.ins[1].level == ACTIVATION:
+        step.limit(step.ins[1], "it is not finite for all values")
+
+    def role_of(row, a, b):
+        if b.now().value == COPIED.value:
+            return a
+        step.total(row, result := Role(), b, a)
+        return result
+
+    return _meet(step, role_of)
+
+
+@rule("SelectV2", "Select")
+def _(step):
+    if step.op.type == "Select" and len(step.shapes[0]) == 1 < len(
+        step.shapes[1]
+    ):  # one for each entry of the first axis
+        ones = [1] * (len(step.shapes[1]) - 1)
+        step.ins = [step.ins[0], *step.ins[1:]]
+        step.ins[0] = Value(
+            step.ins[0].rows + [r.fixed(1, None) for _ in ones], step.ins[0].roles + [COPIED for _ in ones], 0
+        )
+        step.shapes[0] = step.shapes[0] + ones
+    step.whole(step.ins[0])
+    return _meet(step, lambda row, mask, *roles: step.same(row, *roles))
+
+
+@rule(*SAME.split())
+def _(step):
+    return step.ins[0]
+
+
+@rule("IdentityN")
+def _(step):
+    return step.ins
+
+
+@rule("Cast")
+def _(step):
+    floating = step.op.inputs[0].dtype.is_floating and step.op.outputs[0].dtype.is_floating
+    return step.ins[0] if floating else entrywise(step)
+
+
+@rule("ZerosLike")
+def _(step):
+    x = step.ins[0]
+    return x if x.rows is None else Value(list(x.rows), [Role() for _ in x.rows], CONSTANT)
+
+
+# Contractions: sums of products
+
+
+def _contract(step, ats, at_out):
+    """Sums of products, the axes of each factor named by letters as in `einsum`.
+
+    Of what is summed over, one factor must be made of weights: it carries the shares.
+    """
+    rows, roles, levels = {}, {}, [x.level for x in step.ins]
+    for letter in dict.fromkeys("".join(ats)):
+        spans = [(x, at.index(letter)) for x, at in zip(step.ins, ats, strict=True) if letter in at]
+        sides = [shape[at.index(letter)] for shape, at in zip(step.shapes, ats, strict=True) if letter in at]
+        for (x, i), side in zip(spans, sides, strict=True):
+            if side != max(sides):
+                step.pin(x.rows[i], "its only channel meets many")
+        spans = [span for span, side in zip(spans, sides, strict=True) if side == max(sides)]
+        row = rows[letter] = step.tie(*(x.rows[i] for x, i in spans))
+        each = [x.roles[i] for x, i in spans]
+        if letter in at_out:
+            roles[letter] = step.product(row, *each) if len(each) == 2 else each[0]
+        elif len(each) == 1:
+            step.same(row, DIVIDED, each[0])
+        elif WEIGHT not in levels:
+            step.pin(row, "two things that are computed are multiplied and summed over it")
+        else:
+            step.total(row, *(each if levels[1] == WEIGHT else each[::-1]), DIVIDED)
+    return Value([rows[letter] for letter in at_out], [roles[letter] for letter in at_out], step.level)
+
+
+@rule("MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3")
+def _(step):
+    names = ("transpose_a", "transpose_b") if step.op.type == "MatMul" else ("adj_x", "adj_y")
+    batch, ats = "abcdefgh"[: len(step.out_shapes[0]) - 2], []
+    for shape, name, own in zip(step.shapes, names, ("ik", "kj"), strict=True):
+        ats.append(batch[len(batch) - len(shape) + 2 :] + (own[::-1] if step.attribute(name) else own))
+    return _contract(step, ats, batch + "ij")
+
+
+@rule("Einsum")
+def _(step):
+    enter, at_out = step.attribute("equation").replace(" ", "").split("->")
+    ats = enter.split(",")
+    free = [c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" if c not in enter]
+    many = [len(shape) - len(at.replace("...", "")) for shape, at in zip(step.shapes, ats, strict=True)]
+    letters = "".join(free[: max(many)])  # the axes that `...` stands for
+    ats = [at.replace("...", letters[len(letters) - n :]) for at, n in zip(ats, many, strict=True)]
+    if len(ats) > 2 or any(len(set(at)) < len(at) for at in ats):
+        return None
+    return _contract(step, ats, at_out.replace("...", letters))
+
+
+def _channel_axis(step, rank):
+    return 1 if step.attribute("data_format").startswith("NC") else rank - 1
+
+
+def _convolved(step, x, kernel, enters, leaves):
+    """A convolution: what enters and leaves stand at these axes of the kernel; groups are counted by the shapes."""
+    channel = _channel_axis(step, len(x.rows))
+    y = step.go_on(x, {channel: channel}, "it is a position of a convolution")
+    step.go_on(kernel, {enters: enters, leaves: leaves}, "it is the size of a kernel")
+    inner, outer = kernel.rows[enters], kernel.rows[leaves]
+    groups = r.width(x.rows[channel]) // max(r.width(inner), 1)
+    if groups > 1:  # the same channels of each group meet one kernel axis
+        count = r.Fixed(groups, step.why("it counts the groups of a convolution"))
+        inner = ((count, inner),)
+        outer = step.tie(outer, ((count, r.Units(step.out_shapes[0][channel] // groups, step.op.name)),))
+    row = step.tie(x.rows[channel], inner)
+    if kernel.level != WEIGHT:
+        step.pin(row, "the kernel of a convolution is computed")
+    step.total(row, x.roles[channel], kernel.roles[enters], DIVIDED)
+    y.rows[channel], y.roles[channel] = outer, kernel.roles[leaves]
+    return y
+
+
+@rule("Conv2D", "Conv3D")
+def _(step):
+    rank = len(step.shapes[1])
+    return _convolved(step, *step.ins, rank - 2, rank - 1)
+
+
+@rule("Conv2DBackpropInput", "Conv3DBackpropInputV2")
+def _(step):
+    rank = len(step.shapes[1])
+    return _convolved(step, step.ins[2], step.ins[1], rank - 1, rank - 2)
+
+
+@rule("DepthwiseConv2dNative")
+def _(step):
+    (x, kernel), channel = step.ins, _channel_axis(step, 4)
+    y = step.go_on(x, {channel: channel}, "it is a position of a convolution")
+    step.go_on(kernel, {2: 2, 3: 3}, "it is the size of a kernel")
+    row = step.tie(x.rows[channel], kernel.rows[2])
+    role = step.product(row, x.roles[channel], kernel.roles[2])
+    y.rows[channel] = ((row, kernel.rows[3]),)
+    y.roles[channel] = step.same(y.rows[channel], role, kernel.roles[3])
+    return y
+
+
+# Statistics, and what mixes the entries of an axis
+
+
+@rule("Sum", "Mean", "Prod", "Max", "Min", "All", "Any", "ArgMax", "ArgMin", "EuclideanNorm")
+def _(step):
+    x, kind, axes = step.ins[0], step.op.type, step.number(1)
+    if axes is None:
+        return None
+    rank, over = len(x.rows), {int(axis) % len(x.rows) for axis in np.ravel(axes)}
+    if kind not in ("Sum", "Mean"):
+        step.whole(x)
+    for row, role in ((x.rows[axis], x.roles[axis]) for axis in over):
+        if kind == "Sum":
+            step.same(row, DIVIDED, role)
+        elif kind in ("Mean", "Max", "Min", "All", "Any"):
+            step.same(row, COPIED, role)
+            step.reading.limited.append((row, step.why("a new channel would count in it")))
+            if kind == "Mean":
+                step.reading.balanced.append((row, step.why("a mean over channels needs equally many copies of each")))
+        else:
+            step.pin(row, "it mixes channels")
+    y = still(step.out_shapes[0], step.why("it is what is left of an axis"), step.level)
+    kept = [axis for axis in range(rank) if axis not in over]
+    for new, axis in enumerate(kept):
+        new = axis if len(y.rows) == rank else new
+        y.rows[new], y.roles[new] = x.rows[axis], x.roles[axis]
+    return y
+
+
+def along(step, mixed, what="it mixes channels"):
+    """Something that mixes the entries of some axes, and treats all others alike."""
+    x = step.ins[0]
+    step.whole(x)
+    if step.op in step.reading.last:
+        what = "it is the model's output"
+    ways = {axis: axis for axis in range(len(x.rows)) if axis - len(x.rows) not in mixed and axis not in mixed}
+    return [step.go_on(x, ways, what, i) for i in range(len(step.out_shapes))]
+
+
+@rule("Softmax", "LogSoftmax", "FFT", "IFFT", "RFFT", "IRFFT", "TopKV2")
+def _(step):
+    return along(step, {-1})
+
+
+@rule("FFT2D", "IFFT2D", "RFFT2D", "IRFFT2D", "Cholesky", "MatrixInverse", "Qr")
+def _(step):
+    return along(step, {-2, -1})
+
+
+@rule("Cumsum", "Cumprod", "CumulativeLogsumexp", "ReverseV2", "Roll")
+def _(step):
+    axes = step.number(2 if step.op.type == "Roll" else 1)
+    return None if axes is None else along(step, set(np.ravel(axes).tolist()))
+
+
+@rule("MaxPool", "AvgPool", "MaxPool3D", "AvgPool3D", "MaxPoolV2")
+def _(step):
+    return _positions(step, _channel_axis(step, len(step.shapes[0])))
+
+
+@rule("ResizeBilinear", "ResizeNearestNeighbor", "ResizeBicubic", "ResizeArea", "SpaceToBatchND", "BatchToSpaceND")
+@rule("ImageProjectiveTransformV3", "ImageProjectiveTransformV2", "ExtractGlimpseV2", "ScaleAndTranslate")
+def _(step):
+    return _positions(step, len(step.shapes[0]) - 1)
+
+
+def _positions(step, channel):
+    """What moves, picks or averages positions, channel by channel."""
+    if step.op.type.startswith("Max"):
+        step.whole(step.ins[0])
+    return step.go_on(step.ins[0], {channel: channel}, "it is a position")
+
+
+@rule("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
+def _(step):
+    x, scale, shift, *known = step.ins
+    step.whole(x)
+    channel = _channel_axis(step, len(x.rows))
+    training = step.attribute("is_training")
+    y = step.go_on(x, {channel: channel} if training else dict(enumerate(range(len(x.rows)))), "it is a position")
+    for each in () if training else known:
+        step.whole(each)
+    row = step.tie(*(each.rows[0] for each in (scale, shift, *(() if training else known))), x.rows[channel])
+    y.rows[channel], y.roles[channel] = row, step.same(row, scale.roles[0], shift.roles[0])
+    rest = [Value([row], [COPIED], step.level) for _ in step.op.outputs[1:5]]
+    return [y, *rest, *(still(shape, None) for shape in step.out_shapes[5:])]

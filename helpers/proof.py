@@ -1,0 +1,348 @@
+"""Whether two models are one function: the same operations in the same order, and the same numbers."""
+
+import contextlib
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers as kl
+
+from helpers import operations as o
+from helpers import reading as rd
+from helpers import rows as r
+from helpers.building import variables_of
+from helpers.weights import Net2NetError
+
+
+class Parted(Net2NetError):
+    """Two graphs part at an operation."""
+
+    def __init__(self, op, what, rows):
+        super().__init__(f"student: it computes something else than the teacher: {what} ({op.type} in {o.place(op)})")
+        self.rows = rows
+
+
+# Inputs of operations that say nothing but shapes, which are compared themselves.
+SHAPES = {
+    "Reshape": (1,), "Fill": (0,), "BroadcastTo": (1,), "Tile": (1,), "Slice": (1, 2), "StridedSlice": (1, 2, 3),
+    "SplitV": (1,), "Conv2DBackpropInput": (0,), "Conv3DBackpropInputV2": (0,), "TensorListReserve": (0, 1),
+    "TensorListFromTensor": (1,), "TensorListStack": (1,), "TensorListGetItem": (2,), "EmptyTensorList": (0, 1),
+}  # fmt: skip
+ARITHMETIC = set("Pack ConcatV2 Prod Mul Add AddV2 Sub FloorDiv Cast StridedSlice Maximum Minimum Reshape".split())
+SAME = {"BiasAdd": "AddV2", "Add": "AddV2"}  # Keras chooses by the width
+DRAWS = ("Random", "StatelessRandom", "StatelessTruncated", "TruncatedNormal")  # their first input is a shape
+# Attributes that name things, or hold shapes.
+LOOSE = set(
+    "shape element_shape output_shapes _output_shapes value container shared_name _class f body cond then_branch "
+    "else_branch config config_proto executor_type allowed_devices debug_name parallel_iterations".split()
+)
+
+
+def check(reading, student, sizes, numbers=True, x=None):
+    """Raise `Parted` where a student does not run the teacher's operations, or gives other numbers."""
+    traced, *_ = rd.trace(student, x, reading.length)
+    held = reading.variables, variables_of(student)
+    orders = ({handle: i for i, handle in enumerate(rd.handles(each))} for each in held)
+    _Comparison(reading, sizes).graphs(reading.graph, traced.graph, *orders)
+    if numbers:
+        _ask(reading, student, x)
+
+
+class _Comparison:
+    def __init__(self, reading, sizes):
+        self.reading, self.sizes, self.numbers = reading, sizes, {}
+        self.path = ()  # the calls of functions that lead here
+
+    def graphs(self, ours, theirs, order, theirs_order, differ=()):
+        same, differ = {}, set(differ)  # tensor of the teacher -> of the student; those whose known numbers differ
+        for a, b in zip(ours.inputs, theirs.inputs, strict=False):
+            same[id(a)] = b
+        for (outer, a), (other, b) in zip(ours.captures, theirs.captures, strict=False):
+            if a.dtype == tf.resource:
+                if order and order.get(id(outer)) != theirs_order.get(id(other)):
+                    raise Parted(a.op, "another weight is read", [])
+            elif isinstance(outer, tf.Tensor) and not tf.is_symbolic_tensor(outer) and a.dtype != tf.variant:
+                self.numbers[id(b)] = other.numpy()
+                if not self._alike(outer.numpy(), other.numpy()):
+                    differ.add(id(a))
+        pairs = [_without_fillings(graph) for graph in (ours, theirs)]
+        for a, b in zip(*pairs, strict=False):
+            self._pair(a, b, same, differ)
+        if len(pairs[0]) != len(pairs[1]):
+            longer = max(pairs, key=len)
+            raise Parted(longer[min(map(len, pairs))], "one of them goes on here, the other ends", [])
+        for a, b in zip(ours.outputs, theirs.outputs, strict=True):
+            if same.get(id(a)) is not b:
+                raise Parted(a.op, "it gives another output", self._rows(a.op))
+
+    def _rows(self, op):
+        values = [self.reading.within[self.path].get(id(t)) for t in (*op.inputs, *op.outputs)]
+        return [row for value in values if value is not None for row in value.rows or ()]
+
+    def _pair(self, a, b, same, differ):
+        equal = _is_constant(a) and _is_constant(b)  # then their numbers are compared, below
+        if not equal and SAME.get(a.type, a.type) != SAME.get(b.type, b.type):
+            raise Parted(a, f"it runs {b.type} where the teacher runs {a.type}", self._rows(a))
+        if not equal and (
+            len(a.inputs) != len(b.inputs)
+            or any(same.get(id(x)) is not y for x, y in zip(a.inputs, b.inputs, strict=True))
+        ):
+            raise Parted(a, "it is given something else", self._rows(a))
+        for name in a.node_def.attr if a.type == b.type else ():
+            if name not in LOOSE and not name.startswith("_") and a.node_def.attr[name] != b.node_def.attr[name]:
+                raise Parted(a, f"its {name} is another", self._rows(a))
+        for x, y in zip(a.outputs, b.outputs, strict=True):
+            same[id(x)] = y
+            self._shapes(a, x, y)
+        loose = [i for i, x in enumerate(a.inputs) if id(x) in differ]
+        known = [self.reading.numbers.get(id(x)) for x in a.outputs]
+        theirs = o.numbers(b, self.numbers) if a.outputs and all(each is not None for each in known) else None
+        if theirs is not None or equal:  # one may be too large to be computed here; then it is compared as others are
+            theirs = theirs or [None] * len(known)
+            self.numbers.update((id(y), each) for y, each in zip(b.outputs, theirs, strict=True))
+            differ.update(id(x) for x, n, m in zip(a.outputs, known, theirs, strict=True) if not self._alike(n, m))
+            return
+        shapes = SHAPES.get(a.type, (0,) if a.type.startswith(DRAWS) else ())
+        functions = [n for n in ("f", "body", "cond", "then_branch", "else_branch") if n in a.node_def.attr]
+        if loose and a.type in ARITHMETIC and all(x.dtype.is_integer for x in a.outputs):
+            differ.update(id(x) for x in a.outputs)  # still nothing but a shape
+            return
+        if not functions and any(i not in shapes for i in loose):
+            raise Parted(a, "a number in it depends on the width", self._rows(a))
+        if a.type in ("Slice", "StridedSlice"):
+            self._start(a, b)
+        for name in functions:
+            ours, theirs = (self.reading.function(op, name) for op in (a, b))
+            first = 1 if name.endswith("branch") else 0
+            before, self.path = self.path, (*self.path, a.name, name)
+            self.graphs(ours, theirs, None, None, {id(ours.inputs[i - first]) for i in loose if i >= first})
+            self.path = before
+
+    def _shapes(self, op, x, y):
+        value = self.reading.within[self.path].get(id(x))
+        if value is None or value.rows is None or x.dtype == tf.variant or x.shape.rank is None:
+            return
+        if x.shape.rank != y.shape.rank:
+            raise Parted(op, f"it has {y.shape.rank} axes where the teacher has {x.shape.rank}", self._rows(op))
+        for row, new in zip(value.rows, y.shape, strict=True):
+            wanted = None if row is r.ANY or not r.width(row) else r.width(row, self.sizes)
+            if wanted is not None and new is not None and wanted != new:
+                raise Parted(op, f"a side is {new} where {wanted} is expected", self._rows(op))
+
+    @staticmethod
+    def _alike(a, b):
+        """Whether constants are equal, but for axes along which all entries are."""
+        if a is None or b is None:
+            return a is b
+        a, b = np.asarray(a), np.asarray(b)
+        if a.ndim != b.ndim or a.dtype != b.dtype:
+            return False
+        for axis in range(a.ndim):
+            if a.shape[axis] != b.shape[axis]:
+                if 0 in (a.shape[axis], b.shape[axis]):
+                    return False
+                firsts = np.take(a, [0], axis), np.take(b, [0], axis)
+                if not all((first == whole).all() for first, whole in zip(firsts, (a, b), strict=True)):
+                    return False
+                a, b = firsts
+        if a.dtype.kind == "f":
+            return bool(np.array_equal(a, b, equal_nan=True))
+        return bool(np.array_equal(a, b))
+
+    def _start(self, a, b):
+        """Compare where slices begin, along axes that widen."""
+        value = self.reading.within[self.path][id(a.inputs[0])]
+        begins = self.reading.numbers.get(id(a.inputs[1])), self.numbers.get(id(b.inputs[1]))
+        starts = [_starts(op, begin) for op, begin in zip((a, b), begins, strict=True)]
+        for axis, row in enumerate(value.rows):
+            if row is r.ANY or not any(each in self.sizes for each in r.units(row)):
+                continue
+            old, new = (each.get(axis, 0) for each in starts)
+            if old is None or new is None or new != _offset(row, old, self.sizes):
+                raise Parted(a, "it cuts channels at another place", self._rows(a))
+
+
+def _is_constant(op):
+    """Whether an operation gives numbers that are written in the graph; large ones that are all equal are filled."""
+    return op.type == "Const" or (op.type == "Fill" and all(t.op.type == "Const" for t in op.inputs))
+
+
+def _without_fillings(graph):
+    """The operations of a graph, without the constants that say with what, and how far, another is filled."""
+    found = rd.operations_of(graph)
+    inside = {t.op for op in found if op.type == "Fill" and _is_constant(op) for t in op.inputs}
+    inside = {op for op in inside if all(user.type == "Fill" for user in op.outputs[0].consumers())}
+    return [op for op in found if op not in inside]
+
+
+def _starts(op, begin):
+    """Where a slice begins: {axis: first entry}, None for what is not known."""
+    sides = o.shape_of(op.inputs[0])
+    if op.type == "Slice":
+        return dict.fromkeys(range(len(sides))) if begin is None else dict(enumerate(begin.tolist()))
+    masks = {name: op.get_attr(f"{name}_mask") for name in ("begin", "ellipsis", "new_axis")}
+    count, found, axis = op.inputs[1].shape[0], {}, 0
+    for k in range(count):
+        if masks["ellipsis"] >> k & 1:
+            behind = sum(1 for later in range(k + 1, count) if not masks["new_axis"] >> later & 1)
+            axis = len(sides) - behind
+        elif not masks["new_axis"] >> k & 1:
+            start = None if begin is None else int(begin[k])
+            found[axis] = (
+                0 if masks["begin"] >> k & 1 else start if start is None or start >= 0 else start + sides[axis]
+            )
+            axis += 1
+    return found
+
+
+def _offset(row, old, sizes):
+    """Where the channel that is the `old`-th of a row is in the student, if a segment begins there."""
+    new = 0
+    for segment in r.normal(row):
+        if old == 0:
+            return new
+        here = r.size(segment)
+        if old < here:
+            rest = segment[1:]
+            whole, remainder = divmod(old, r.size(rest))
+            inside = _offset((rest,), remainder, sizes) if remainder else 0
+            return None if inside is None else new + whole * r.size(rest, sizes) + inside
+        old, new = old - here, new + r.size(segment, sizes)
+    return new if old == 0 else None
+
+
+# What a difference may be by rounding alone, as a part of the largest output.
+ROUNDING = {"float64": 1e-6, "float32": 1e-3}  # a layer may compute in float32 whatever it is given
+
+
+def _ask(reading, student, x):
+    """Ask both on drawn numbers."""
+    teacher = reading.model
+    given = drawn(reading.spec, teacher) if x is None else x
+    with states_kept(teacher, student):
+        left, right = (keras.tree.flatten(model(given, training=False)) for model in (teacher, student))
+    left, right = ([y.numpy() for y in each if y.dtype.is_floating] for each in (left, right))
+    inside = {t.dtype for op in rd.operations_of(reading.graph) for t in op.outputs if t.dtype.is_floating}
+    limit = max((ROUNDING.get(dtype.name, 0.1) for dtype in inside), default=0.0)  # the coarsest that it computes in
+    for a, b in zip(left, right, strict=True):
+        a, b = a.astype("float64"), b.astype("float64")
+        known = np.isfinite(a)
+        if not a[known].size:
+            continue
+        gap, largest = np.abs(a - b)[known].max(), np.abs(a[known]).max()
+        if not gap <= limit * largest:
+            raise Net2NetError(
+                f"student: it would give other outputs than the teacher, by {gap:.2g} beside a largest output of "
+                f"{largest:.2g}; please report the model, since this is a fault of helpers"
+            )
+
+
+def drawn(spec, model, seed=0):
+    """Numbers that fit what a model takes: standard normal, or integers that its Embedding layers know."""
+    rng = np.random.default_rng(seed)
+    known = [layer.input_dim for layer in model._flatten_layers() if isinstance(layer, kl.Embedding)]
+
+    def draw(x):
+        if x.dtype == tf.string:
+            return tf.constant(rng.choice(["a", "b", "c"], size=x.shape))
+        if x.dtype == tf.bool:
+            return tf.constant(rng.random(x.shape) < 0.5)
+        if x.dtype.is_integer or (known and len(x.shape) < 3):
+            return tf.cast(rng.integers(min(known, default=2), size=x.shape), x.dtype)
+        return tf.cast(rng.standard_normal(x.shape), x.dtype)
+
+    return keras.tree.map_structure(draw, spec)
+
+
+# Are they the same function?
+
+
+def function_gap(teacher, student, x=None):
+    """The largest absolute difference between the outputs of two models.
+
+    Parameters
+    ----------
+    teacher, student : keras.Model
+        Models with the same inputs and outputs.
+    x : array, or list or dict of arrays, optional
+        Inputs for both, batch first. If left out, 16 are drawn to fit the teacher: standard normal, or integers that
+        its Embedding layers know.
+
+    Returns
+    -------
+    float
+        In the outputs' own unit; NaN if an output is NaN. Compare it with the outputs' size: 1e-12 of the largest is
+        exact in float64, 1e-5 in float32.
+
+    Raises
+    ------
+    Net2NetError
+        If one of the two is no model, cannot be called on `x`, or is not built where `x` is left out; if `x` has no
+        examples; or if the outputs differ in number or shape.
+
+    Examples
+    --------
+    >>> teacher = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    >>> function_gap(teacher, teacher)
+    0.0
+    """
+    check_models(teacher=teacher, student=student)
+    if x is None:
+        x = example_inputs(teacher)
+    with states_kept(teacher, student):
+        left, right = (_outputs(model, x) for model in (teacher, student))
+    if [y.shape for y in left] != [y.shape for y in right]:
+        raise Net2NetError(
+            f"student: expected outputs of shape {', '.join(str(y.shape) for y in left)}, as the teacher's, "
+            f"got {', '.join(str(y.shape) for y in right)}"
+        )
+    return float(np.max([np.abs(a - b).max() for a, b in zip(left, right, strict=True)]))
+
+
+def check_models(**models):
+    for argument, model in models.items():
+        if not isinstance(model, keras.Model):
+            raise Net2NetError(f"{argument}: expected a keras.Model, got {model!r}")
+
+
+def _outputs(model, x):
+    """What a model gives in inference, as a list of arrays in float64."""
+    if empty := [np.shape(a) for a in keras.tree.flatten(x) if np.size(a) == 0]:
+        raise Net2NetError(f"x: expected at least one example, got an array of shape {empty[0]}")
+    try:
+        outputs = [keras.ops.convert_to_numpy(y) for y in keras.tree.flatten(model(x, training=False))]
+    except Exception as error:  # a layer may be the user's, and fail in any way
+        raise Net2NetError(f"x: model {model.name!r} cannot be called on it: {error}") from error
+    return [y.astype("float64") for y in outputs]
+
+
+def example_inputs(model, batch=16, length=32, seed=0):
+    """Draw inputs that fit a model, in the structure that it takes; unknown sides get `length`."""
+    if (inputs := rd.inputs_of(model)) is None:
+        why = "is not built" if not model.built else "hides its graph"
+        raise Net2NetError(f"x: model {model.name!r} {why}, so no inputs can be drawn for it; give inputs")
+    rng = np.random.default_rng(seed)
+    known = [layer.input_dim for layer in model._flatten_layers() if isinstance(layer, kl.Embedding)]
+
+    def draw(x):
+        if x.dtype == "string":
+            raise Net2NetError(f"x: input {x.name!r} takes texts, which cannot be drawn; give inputs of your own")
+        shape = tuple((length if i else batch) if side is None else side for i, side in enumerate(x.shape))
+        if "int" in x.dtype or (known and len(shape) < 3):
+            return rng.integers(min(known, default=2), size=shape).astype(x.dtype)
+        if x.dtype == "bool":
+            return rng.random(shape) < 0.5
+        return rng.standard_normal(shape).astype(x.dtype)
+
+    return keras.tree.map_structure(draw, inputs)
+
+
+@contextlib.contextmanager
+def states_kept(*models):
+    """Give models back what they keep from their last batch, and their seeds, after calls that move them."""
+    before = [(v, v.numpy()) for model in models for v in variables_of(model) if not v.trainable]
+    try:
+        yield
+    finally:
+        for variable, values in before:
+            variable.assign(values)

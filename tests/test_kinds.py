@@ -1,0 +1,216 @@
+"""Kinds of models that people build: each grows exactly, in all its hidden parts, or says what stayed and why."""
+
+import functools
+import re
+import warnings
+
+import keras
+import numpy as np
+import pytest
+from keras import layers as kl
+from kinds import all_kinds, gap, run, varies
+from models_for_tests import dtype
+
+from helpers import Net2NetError, grow_into, growth, net2wider_net
+
+ALL = all_kinds()
+WIDENED = {name: one for name, one in ALL.items() if not one.scales}
+FILLED = {name: one for name, one in ALL.items() if one.scales}
+
+
+@pytest.fixture(autouse=True)
+def float64():
+    """The precision that can tell right from nearly right; models may hold Lambdas."""
+    keras.config.enable_unsafe_deserialization()
+    with dtype("float64"):
+        yield
+
+
+@functools.lru_cache(maxsize=1)
+def case(name):
+    """A kind, its teacher, inputs, and what the teacher makes of them."""
+    one = ALL[name]
+    teacher = one.model()
+    x = one.inputs(teacher)
+    return one, teacher, x, run(teacher, x)
+
+
+def values(model):
+    """All that a student must leave alone."""
+    states = [v for layer in model._flatten_layers() for v in keras.tree.flatten(getattr(layer, "states", None) or [])]
+    return [(v.path, v.trainable, np.asarray(v).tobytes()) for v in [*model.variables, *states]]
+
+
+def layers(model):
+    return [(layer.name, type(layer)) for layer in model._flatten_layers(include_self=False)]
+
+
+def quietly(function, *args, **kwargs):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return function(*args, **kwargs)
+
+
+def names_of(group):
+    names = getattr(group, "names", None) or group.name
+    return [names] if isinstance(names, str) else list(names)
+
+
+def reasons(student):
+    """The names of what stayed, with the reasons, as one text."""
+    told = (
+        f"{' '.join(map(str, names_of(g)))} ({' '.join(g.weights)}): {g.reason}" for g in growth(student) if g.reason
+    )
+    return "\n".join(told)
+
+
+def check_growth(one, teacher, student, whole):
+    """What had to grow did, and what did not is named."""
+    pairs = list(zip(teacher.weights, student.weights, strict=True))
+    stayed = [a.path for a, b in pairs if a.shape == b.shape and "seed_generator" not in a.path]
+    for a, b in pairs:
+        assert all(old <= new for old, new in zip(a.shape, b.shape, strict=True)), f"{a.path} shrank"
+    if whole:
+        assert not [path for path in stayed if not one.may_stay(path)], "these weights did not grow"
+    missed = [path for path in stayed if any(fragment in path for fragment in one.grown)]
+    assert not missed, f"these weights did not grow: {missed}"
+    told = reasons(student)
+    free = (*one.fixed, *one.statues)
+    for path in stayed:
+        if not any(fragment in path for fragment in free) and not re.search(r"\bout\d?/bias$", path):
+            assert any(part in told for part in path.split("/")), f"nothing tells why {path} stayed:\n{told}"
+    for group in growth(student):
+        assert (group.reason is None) == (group.new > group.old), names_of(group)
+
+
+# The kinds themselves
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_kind_is_alive(name):
+    """Its outputs differ between examples and with its weights, and are the same when it is asked again."""
+    one, teacher, x, before = case(name)
+    assert varies(before, run(one.model(seed=1), x))
+    assert gap(before, run(teacher, x)) == 0
+
+
+# Students that are made
+
+
+@pytest.mark.parametrize(
+    ("name", "factor"), [(name, factor) for name, one in WIDENED.items() for factor in one.factors]
+)
+def test_a_kind_grows_exactly(name, factor):
+    one, teacher, x, before = case(name)
+    untouched = values(teacher)
+    try:
+        student = quietly(net2wider_net, teacher, factor, split="random", seed=0)
+    except Net2NetError as error:
+        assert one.bare, "refused"
+        assert one.bare in str(error)
+        return
+    assert gap(before, run(student, x)) < one.exact
+    assert type(student) is type(teacher)
+    assert layers(student) == layers(teacher)
+    assert values(teacher) == untouched
+    check_growth(one, teacher, student, factor in one.whole)
+
+
+SAVED = (
+    "dense, attention, cross attention masked, bidirectional, spectral normalization, string lookup, glu by split, "
+    "tied embedding, layers of ones own, blocks of ones own, scan, vision transformer, "
+    "text transformer as written, tab transformer, functional class, gpt2 causal lm, vit classifier, resnet classifier"
+).split(", ")
+
+
+@pytest.mark.parametrize("name", SAVED)
+def test_a_student_is_saved_and_loaded(name, tmp_path):
+    _, teacher, x, before = case(name)
+    student = quietly(net2wider_net, teacher, 2, split="random", seed=0)
+    quietly(student.save, tmp_path / "student.keras")
+    again = quietly(keras.models.load_model, tmp_path / "student.keras", compile=False)
+    assert type(again) is type(teacher)
+    assert gap(run(student, x), run(again, x)) == 0
+    assert gap(before, run(again, x)) < 1e-12
+
+
+# Students that are filled
+
+
+@pytest.mark.parametrize(("name", "scale"), [(name, scale) for name, one in FILLED.items() for scale in one.scales])
+def test_a_kind_is_filled_exactly(name, scale):
+    one, teacher, x, before = case(name)
+    student = one.model(7, scale)
+    shapes = [tuple(v.shape) for v in student.weights]
+    assert gap(before, run(student, x)) > 1e-3
+    untouched = values(teacher)
+    assert quietly(grow_into, teacher, student, split="random", seed=0) is student
+    assert [tuple(v.shape) for v in student.weights] == shapes
+    assert gap(before, run(student, x)) < one.exact
+    assert values(teacher) == untouched
+    check_growth(one, teacher, student, whole=True)
+
+
+def table(*layers):
+    return keras.Sequential([keras.Input((3,)), *layers, kl.Dense(2, name="out")])
+
+
+@pytest.mark.parametrize(
+    ("student", "words"),
+    [
+        (lambda: table(kl.Dense(8, activation="tanh", name="a")), r"(?i)relu|tanh"),
+        (lambda: table(kl.Dense(8, activation="relu", name="a"), kl.Dense(8, name="b")), "b"),
+        (lambda: table(kl.Dense(3, activation="relu", name="a")), r"a\b.*(4|3)"),
+        (
+            lambda: keras.Sequential(
+                [keras.Input((3,)), kl.Dense(8, activation="relu", name="a"), kl.Dense(3, name="out")]
+            ),
+            "out",
+        ),
+    ],
+    ids=["another activation", "one more layer", "narrower", "another output"],
+)
+def test_what_is_no_larger_student_is_refused_and_stays(student, words):
+    teacher, student = table(kl.Dense(4, activation="relu", name="a")), student()
+    before = values(student)
+    with pytest.raises(Net2NetError, match=words):
+        grow_into(teacher, student)
+    assert values(student) == before
+
+
+# What is told
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("softmax over hidden channels", r"(?i)gate.*softmax"),
+        ("argmax in the middle", r"(?i)gate.*(argmax|gather|bitcast)"),
+        ("recommender dot", r"(?i)embedding.*(dot|sum|matmul|einsum)"),
+        ("fnet", r"(?i)a\b.*fft"),
+        ("unit normalization", r"(?i)b\b.*(sum|norm)"),
+        ("attention", r"(?i)\bq\b"),
+        ("siamese", r"(?i)code.*sum"),
+    ],
+)
+def test_a_reason_names_the_layer_and_the_operation(name, words):
+    _, teacher, _, _ = case(name)
+    student = quietly(net2wider_net, teacher, 2, seed=0)
+    assert re.search(words, reasons(student)), reasons(student)
+    assert re.search(words, re.sub(r"\s+", " ", str(growth(student)))), str(growth(student))
+
+
+def test_what_stays_is_warned_of_once_or_refused():
+    _, teacher, _, _ = case("softmax over hidden channels")
+    with pytest.warns(UserWarning, match=r"\b1\b.*stay") as warned:
+        net2wider_net(teacher, 2, seed=0)
+    assert len(warned) == 1
+    with pytest.raises(Net2NetError, match="gate"):
+        net2wider_net(teacher, 2, seed=0, strict=True)
+
+
+def test_nothing_is_warned_of_where_all_grew():
+    _, teacher, _, _ = case("dense")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        net2wider_net(teacher, 2, seed=0, strict=True)
