@@ -90,7 +90,7 @@ class Class:
         natural = [
             (row, side)
             for row, side in sides
-            if row is not r.ANY and (r.reason(r.normal(row)) or "").startswith(g.NATURAL) and not r.units(row)
+            if (r.reason(r.normal(row)) or "").startswith(g.NATURAL) and not r.units(row)
         ]
         own = [(row, side) for row, side in natural if "output" not in r.reason(r.normal(row))]
         same = all(old.shape == new.shape for old, new in pairs)

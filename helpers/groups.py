@@ -178,8 +178,8 @@ class Groups:
             row = first.rows[1 if getattr(layer, "data_format", None) == "channels_first" else -1]
             self.rows.setdefault(layer.name, []).append(row)
         weights = [v for v in getattr(layer, "weights", ()) if id(v) in reading.read]
-        out = set(r.members(row)) if row is not None and row is not r.ANY else set()
-        why = r.reason(r.normal(row)) if row is not None and row is not r.ANY and not r.units(row) else None
+        out = set(r.members(row)) if row is not None else set()
+        why = r.reason(r.normal(row)) if row is not None and not r.units(row) else None
         rows = [row for value in reading.enters.get(layer, ()) if value for row in value.rows or ()]
         entered = {units for row in rows for units in r.members(row)}
         made, shared, inner = [], [], {}
@@ -290,7 +290,7 @@ class Groups:
             if found and not self._balanced(row, sizes):
                 return dict.fromkeys(found, f"{why}; a whole factor, such as 2, gives them")
         for rows, why in self.reading.alike:
-            if len({r.width(row, sizes) for row in rows if row is not r.ANY}) > 1:
+            if len({r.width(row, sizes) for row in rows}) > 1:
                 return dict.fromkeys([each for row in rows for each in r.units(row) if each in sizes], why)
         return {}
 
@@ -310,8 +310,8 @@ class Groups:
         for name, width in widths.items():
             row = r.normal(self._row(name))
             width = w.check_width(f"widths[{name!r}]", width, 1)
-            if row is r.ANY or not r.units(row):
-                why = (r.reason(row) if row is not r.ANY else None) or "its channels are a number in the model's code"
+            if not r.units(row):
+                why = r.reason(row) or "its channels are a number in the model's code"
                 raise Net2NetError(f"widths: layer {name!r} cannot be widened: {why}")
             if width <= (now := r.width(row)):
                 raise Net2NetError(f"widths: layer {name!r} has {now} channels; expected more than that, got {width}")

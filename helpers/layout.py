@@ -3,6 +3,8 @@
 Read `operations` first, which says what a rule is.
 """
 
+import math
+
 import numpy as np
 
 from helpers import rows as r
@@ -46,26 +48,37 @@ def _(step):
     first = 1 if shape and out and 0 in (shape[0], out[0]) else 0  # an unknown number of examples
     if 0 in shape[first:] + out[first:]:
         return None
-    old, new = ([k for k, side in enumerate(sides) if side != 1 and k >= first] for sides in (shape, out))
-    for k in set(range(first, len(shape))) - set(old):
-        step.pin(x.rows[k], "an axis of one channel is reshaped")
+    old, new = _runs(shape, first), _runs(out, first)
     y = still(out, step.why("it is cut in pieces by a reshape"), step.level)
     y.rows[:first], y.roles[:first] = x.rows[:first], x.roles[:first]
-    while old:  # take as few axes as hold equally many entries, on both sides
+    while old and new:  # take as few axes as hold equally many entries, on both sides
         block, into, here, there = [], [], 1, 1
-        while not block or here != there:
-            if here <= there:
-                block.append(old.pop(0))
-                here *= shape[block[-1]]
+        while not (block and into) or here != there:
+            if not block or (into and here < there):
+                block += (axes := old.pop(0))
+                here *= math.prod(shape[k] for k in axes)
             else:
-                into.append(new.pop(0))
-                there *= out[into[-1]]
+                into += (axes := new.pop(0))
+                there *= math.prod(out[k] for k in axes)
         row = (tuple(x.rows[k] for k in block),)
         role = step.same(row, *(x.roles[k] for k in block if r.units(x.rows[k])))
         rows = _regrouped(step, row, [out[k] for k in into])
         for k, each in zip(into, rows, strict=True):
             y.rows[k], y.roles[k] = each, role
+    for k in (k for axes in old for k in axes):
+        step.pin(x.rows[k], "an axis of one channel is taken away")
     return y
+
+
+def _runs(shape, first):
+    """The axes from the first on in runs that end with one of many entries: axes of one go with what follows them."""
+    runs, ones = [], []
+    for axis in range(first, len(shape)):
+        ones.append(axis)
+        if shape[axis] != 1:
+            runs.append(ones)
+            ones = []
+    return [*runs[:-1], [*runs[-1], *ones]] if runs else [ones] if ones else []
 
 
 def _regrouped(step, row, sides):

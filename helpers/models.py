@@ -416,7 +416,7 @@ class _Filling:
 
     def _place(self, row):
         row = r.normal(row)
-        if row is r.ANY or not any(each in self.draws for each in r.units(row)):
+        if not any(each in self.draws for each in r.units(row)):
             return None
         if row not in self.placed:
             self.placed[row] = rd.place(row, self.draws)

@@ -41,7 +41,7 @@ def still(shape, why, level=ACTIVATION):
 
 def alike(side, why="its entries are equal"):
     """The row of an axis of equal entries, which goes with any other; `reading` pins it if no weight turns up in it."""
-    return ((r.Units(side, why),),) if side > 1 else r.fixed(side, why)
+    return ((r.Units(side, why),),) if side else r.fixed(side, why)
 
 
 def constant(array, why):
@@ -49,7 +49,7 @@ def constant(array, why):
     array = np.asarray(array)
 
     def row(axis):
-        same = array.size and bool(np.all(array == np.take(array, [0], axis)))
+        same = array.shape[axis] == 1 or (array.size and bool(np.all(array == np.take(array, [0], axis))))
         return alike(array.shape[axis]) if same else r.fixed(array.shape[axis], why)
 
     zero = array.dtype.kind in "fc" and not array.any()  # which is its own share
@@ -83,6 +83,16 @@ def numbers(op, known):
     return [y.numpy() for y in (outputs if isinstance(outputs, list | tuple) else [outputs])]
 
 
+def entering(op):
+    """The tensors that enter an operation, a bias as it was before Keras took axes of one entry away to add it."""
+    ins = list(op.inputs)
+    if op.type == "BiasAdd" and ins[1].op.type in ("Squeeze", "Reshape") and op.get_attr("data_format") == b"NHWC":
+        whole = ins[1].op.inputs[0]
+        if shape_of(whole) == [1] * (whole.shape.rank - 1) + shape_of(ins[1]) and whole.shape.rank <= ins[0].shape.rank:
+            ins[1] = whole
+    return ins
+
+
 def shape_of(tensor):
     """The sides of a tensor, 0 where they are not known."""
     return [] if tensor.shape.rank is None else [side or 0 for side in tensor.shape]
@@ -112,7 +122,7 @@ class Step:
 
     def __init__(self, op, ins, reading):
         self.op, self.ins, self.reading = op, ins, reading
-        self.shapes, self.out_shapes = ([shape_of(x) for x in each] for each in (op.inputs, op.outputs))
+        self.shapes, self.out_shapes = ([shape_of(x) for x in each] for each in (entering(op), op.outputs))
         self.level = max((x.level for x in ins), default=CONSTANT)
 
     def attribute(self, name):
@@ -122,7 +132,7 @@ class Step:
 
     def number(self, i):
         """The numbers of an input, or None if they are not known before the model runs."""
-        return self.reading.numbers.get(id(self.op.inputs[i]))
+        return self.reading.numbers.get(id(entering(self.op)[i]))
 
     def why(self, what):
         """A reason, with the place that it holds for."""
@@ -273,16 +283,27 @@ def _meet(step, role_of):
     rows, roles, rank = [], [], len(step.out_shapes[0])
     for axis, side in enumerate(step.out_shapes[0]):
         found, each = [], []
-        for x, shape in zip(step.ins, step.shapes, strict=True):
-            i = axis - rank + len(shape)
+        at = [axis - rank + len(shape) for shape in step.shapes]
+        widens = side == 1 and any(i >= 0 and r.units(x.rows[i]) for x, i in zip(step.ins, at, strict=True))
+        for x, shape, i in zip(step.ins, step.shapes, at, strict=True):
             met = i >= 0 and shape[i] == side
-            if i >= 0 and not met:  # one entry for all along this axis
+            if met and widens and _stays_one(step, x, i):
+                met = False
+            elif i >= 0 and not met:  # one entry for all along this axis
                 step.pin(x.rows[i], "its only channel meets many")
             found += [x.rows[i]] if met else []
             each.append(x.roles[i] if met else COPIED)
         rows.append(step.tie(*found) if found else step.fixed(side, "its side is not known"))
         roles.append(role_of(rows[-1], *each))
     return Value(rows, roles, step.level)
+
+
+def _stays_one(step, x, axis):
+    """Whether an axis of one entry that cannot widen may meet one that can, as it meets many.
+
+    Not where Keras may take it for a bias then.
+    """
+    return not r.units(x.rows[axis]) and (x.level == CONSTANT or step.op.type not in SUM.split())
 
 
 @rule(*ENTRYWISE.split())
@@ -304,6 +325,11 @@ def _(step):
             Value(bias.rows + [r.fixed(1, None) for _ in ones], bias.roles + [COPIED for _ in ones], bias.level),
         ]
         step.shapes[1] = step.shapes[1] + ones
+    if step.op.type == "AddV2" and step.ins[1].level == ACTIVATION and step.shapes[0] != step.shapes[1]:
+        examples, *rest = step.shapes[1] or [1]
+        if examples > 1 and set(rest) == {1}:
+            for row in step.ins[0].rows[1:]:
+                step.pin(row, "Keras adds a number for each example along the channels where there are as many of both")
     return _meet(step, step.same)
 
 

@@ -44,6 +44,8 @@ def check(reading, student, sizes, numbers=True, x=None):
     held = reading.variables, variables_of(student)
     orders = ({handle: i for i, handle in enumerate(rd.handles(each))} for each in held)
     _Comparison(reading, sizes).graphs(reading.graph, traced.graph, *orders)
+    if sums := _sums_like_biases(reading.graph):
+        _compare_in_ones(reading, student, sums, x)
     if numbers:
         _ask(reading, student, x)
 
@@ -76,16 +78,16 @@ class _Comparison:
                 raise Parted(a.op, "it gives another output", self._rows(a.op))
 
     def _rows(self, op):
-        values = [self.reading.within[self.path].get(id(t)) for t in (*op.inputs, *op.outputs)]
+        values = [self.reading.within[self.path].get(id(t)) for t in (*o.entering(op), *op.outputs)]
         return [row for value in values if value is not None for row in value.rows or ()]
 
     def _pair(self, a, b, same, differ):
         equal = _is_constant(a) and _is_constant(b)  # then their numbers are compared, below
         if not equal and SAME.get(a.type, a.type) != SAME.get(b.type, b.type):
             raise Parted(a, f"it runs {b.type} where the teacher runs {a.type}", self._rows(a))
+        ours, theirs = o.entering(a), o.entering(b)
         if not equal and (
-            len(a.inputs) != len(b.inputs)
-            or any(same.get(id(x)) is not y for x, y in zip(a.inputs, b.inputs, strict=True))
+            len(ours) != len(theirs) or any(same.get(id(x)) is not y for x, y in zip(ours, theirs, strict=True))
         ):
             raise Parted(a, "it is given something else", self._rows(a))
         for name in a.node_def.attr if a.type == b.type else ():
@@ -94,7 +96,7 @@ class _Comparison:
         for x, y in zip(a.outputs, b.outputs, strict=True):
             same[id(x)] = y
             self._shapes(a, x, y)
-        loose = [i for i, x in enumerate(a.inputs) if id(x) in differ]
+        loose = [i for i, x in enumerate(ours) if id(x) in differ]
         known = [self.reading.numbers.get(id(x)) for x in a.outputs]
         theirs = o.numbers(b, self.numbers) if a.outputs and all(each is not None for each in known) else None
         if theirs is not None or equal:  # one may be too large to be computed here; then it is compared as others are
@@ -125,8 +127,9 @@ class _Comparison:
         if x.shape.rank != y.shape.rank:
             raise Parted(op, f"it has {y.shape.rank} axes where the teacher has {x.shape.rank}", self._rows(op))
         for row, new in zip(value.rows, y.shape, strict=True):
-            wanted = None if row is r.ANY or not r.width(row) else r.width(row, self.sizes)
-            if wanted is not None and new is not None and wanted != new:
+            wanted = r.width(row, self.sizes) if r.width(row) else None
+            repeated = new == 1 and value.level == o.CONSTANT  # whatever it meets
+            if wanted is not None and new is not None and wanted != new and not repeated:
                 raise Parted(op, f"a side is {new} where {wanted} is expected", self._rows(op))
 
     @staticmethod
@@ -155,11 +158,39 @@ class _Comparison:
         begins = self.reading.numbers.get(id(a.inputs[1])), self.numbers.get(id(b.inputs[1]))
         starts = [_starts(op, begin) for op, begin in zip((a, b), begins, strict=True)]
         for axis, row in enumerate(value.rows):
-            if row is r.ANY or not any(each in self.sizes for each in r.units(row)):
+            if not any(each in self.sizes for each in r.units(row)):
                 continue
             old, new = (each.get(axis, 0) for each in starts)
             if old is None or new is None or new != _offset(row, old, self.sizes):
                 raise Parted(a, "it cuts channels at another place", self._rows(a))
+
+
+def _sums_like_biases(graph):
+    """Sums whose second operand is, in batches of one example, what Keras takes for a bias, of whichever axis fits."""
+    found = []
+    for op in rd.operations_of(graph):
+        if op.type == "AddV2":
+            (*_, last), long = o.shape_of(op.inputs[0]) or [0], o.shape_of(op.inputs[1])[1:]
+            along = [side for side in long if side != 1]
+            if len(along) == 1 and not last == along[0] == long[-1]:
+                found.append(op)
+    return found
+
+
+def _compare_in_ones(reading, student, sums, x):
+    """Compare the operations in batches of one example, where such sums may be along another axis."""
+    one = None if x is None else keras.tree.map_structure(lambda a: np.asarray(a)[:1], x)
+
+    def operations(model):
+        try:
+            graph = rd.trace(model, one, reading.length, batch=1)[0].graph
+        except rd.Unread:
+            return None
+        return [(op.type, op.node_def.attr["data_format"].s) for op in rd.operations_of(graph)]
+
+    if operations(reading.model) != operations(student):
+        rows = [row for op in sums for t in op.inputs for row in reading.within[()][id(t)].rows]
+        raise Parted(sums[0], "in batches of one example, Keras adds along another axis", rows)
 
 
 def _is_constant(op):

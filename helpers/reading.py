@@ -9,7 +9,6 @@ section 2.3); this is one.
 """
 
 import contextlib
-import itertools
 from collections import Counter
 
 import keras
@@ -69,7 +68,6 @@ class Reading:
         for value in self.walk(self.graph, ins):
             for row in value.rows or ():
                 r.pin(row, "it is the model's output")
-        self._pin_what_keras_takes_for_a_bias(calls)
         self._pin_what_no_weight_has()
         for total in self.totals:
             total.choose()
@@ -89,29 +87,6 @@ class Reading:
             return o.still(shape, f"{variable.path} holds {variable.dtype}", o.WEIGHT)
         rows = [((r.Units(side, f"{variable.path}[{axis}]"),),) for axis, side in enumerate(shape)]
         return o.Value(rows, [r.Role() for _ in shape], o.WEIGHT)
-
-    def _pin_what_keras_takes_for_a_bias(self, calls):
-        """Keras adds what has one long side as a bias, along whichever axis is as long, in batches of one example.
-
-        What has none it so adds in batches of as many examples as there are channels. Neither shows in this graph.
-        """
-        for layer, given, _ in calls:
-            if type(layer).__name__ not in ("Add", "Average"):
-                continue
-            for a, b in itertools.permutations(given, 2):
-                long = [side for side in b.shape[1:] if side != 1]
-                if (
-                    len(long) > 1
-                    or len(a.shape) < 2
-                    or a.shape[1:] == b.shape[1:]
-                    or [a.shape[-1]] == long == [b.shape[-1]]
-                ):
-                    continue
-                if id(a) in self.values and id(b) in self.values and min(len(a.shape), len(b.shape)) > 1:
-                    for row in (*(self.values[id(a)].rows or ()), *(self.values[id(b)].rows or ())):
-                        r.pin(
-                            row, f"{layer.name} adds tensors of unlike shapes, where Keras may add along another axis"
-                        )
 
     def _pin_what_no_weight_has(self):
         """Equal entries that no weight was tied to are as many as the model's code says.
@@ -163,7 +138,7 @@ class Reading:
         values = self.within[self.path] = dict(zip(map(id, graph.inputs), ins, strict=True))
         self.function_graphs.append(graph)  # ids of its tensors are keys, so that it must stay
         for op in operations_of(graph):
-            entering = [values[id(t)] for t in op.inputs]
+            entering = [values[id(t)] for t in o.entering(op)]
             found = self._known(op, entering)
             if found is None:
                 found = o.read(op, entering, self)
@@ -187,7 +162,7 @@ def _checked(value, tensor):
     """A value whose rows have the sides of its tensor, or the error that the model cannot run on such inputs."""
     if value.rows is not None and tensor.shape.rank == len(value.rows):
         for row, side in zip(value.rows, tensor.shape, strict=True):
-            if side and row is not r.ANY and r.width(row) not in (0, side):
+            if side and r.width(row) not in (0, side):
                 raise o.Misread(f"{tensor.name} would have {side} entries where {r.width(row)} are")
     return value
 
@@ -200,7 +175,7 @@ def operations_of(graph):
         op = pending.pop()
         if op not in needed:
             needed.add(op)
-            pending.extend(t.op for t in op.inputs)
+            pending.extend(t.op for t in o.entering(op))
     return [op for op in graph.get_operations() if op in needed and op.type != "Placeholder"]
 
 
@@ -258,10 +233,10 @@ class Unread(Net2NetError):
     """A model cannot be run as a graph on such inputs."""
 
 
-def trace(model, x=None, length=None):
+def trace(model, x=None, length=None, batch=BATCH):
     """Run a model once as a graph: its function, what each layer took and gave, and the specification of its inputs."""
     errors = []
-    for spec in specs_of(model, length) if x is None else [keras.tree.map_structure(_spec_of_array, x)]:
+    for spec in specs_of(model, length, batch) if x is None else [keras.tree.map_structure(_spec_of_array, x)]:
         calls = []
         try:
             with _listening(calls):
@@ -277,12 +252,12 @@ def _spec_of_array(x):
     return tf.TensorSpec(x.shape, x.dtype)
 
 
-def specs_of(model, length):
-    """What a model may take, with `BATCH` examples, and `length` for every side that it leaves open."""
+def specs_of(model, length, batch=BATCH):
+    """What a model may take, with `batch` examples, and `length` for every side that it leaves open."""
 
     def spec(shape, dtype):
         return tf.TensorSpec(
-            [(length if i else BATCH) if side is None else side for i, side in enumerate(shape)], dtype
+            [(length if i else batch) if side is None else side for i, side in enumerate(shape)], dtype
         )
 
     if (inputs := inputs_of(model)) is not None:

@@ -44,9 +44,6 @@ class Fixed(int):
         return made
 
 
-ANY = "any"  # no row is it any more: to go, when groups, models, proof and settings no longer ask
-
-
 ALONE = "it is one channel, and what it is tied to has none in its place"
 
 
@@ -285,6 +282,10 @@ def _tie_products(a, b):
 def divide(row, first):
     """Write a row as a product of a row of `first` channels and a row of the rest, or raise `Mismatch`."""
     row = normal(row)
+    if first == 1:
+        lead = row[0][:1] if len(row) == 1 else ()
+        alone = bool(lead) and isinstance(lead[0], Units) and lead[0].width == 1
+        return ((lead,), (row[0][1:],)) if alone else (((1,),), row)
     if len(row) > 1:  # a sum, whose segments must hold whole groups
         inner, heads, rest = width(row) // first, (), None
         for segment in row:

@@ -45,14 +45,14 @@ class Widths:
         """For each tensor that a layer gives in its first call, its sides in teacher and student; None if open."""
         calls = self.reading.calls.get(layer, [[]])
         both = [
-            [(r.width(row), self.side(row)) if row is not r.ANY else (None, None) for row in value.rows or ()]
+            [(r.width(row), self.side(row)) for row in value.rows or ()]
             for value in calls[0]
         ]
         return both
 
     def side(self, row):
         """The number of channels of a row in the student, if they are any of a known number."""
-        return None if row is r.ANY else r.width(row, self.sizes) or None
+        return r.width(row, self.sizes) or None
 
     def pairs(self, layer):
         """How the widths that meet in a layer change: {old: {new, ...}}."""
