@@ -4,11 +4,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # what editors and type checkers see
+    from helpers.checks import Net2NetError
     from helpers.data import load_mnist
     from helpers.deeper import ParametricActivation, net2deeper_net
-    from helpers.models import channel_groups, copy_weights, function_gap, grow_into, growth, net2wider_net
+    from helpers.models import channel_groups, copy_weights, grow_into, net2wider_net
+    from helpers.proof import function_gap
+    from helpers.report import growth
     from helpers.weights import (
-        Net2NetError,
         balanced_mapping,
         copy_shares,
         deeper2net_conv2d,
@@ -41,11 +43,12 @@ __all__ = [
     "wider2net_fc",
 ]
 _ROOMS = {
+    "Net2NetError": "checks",
     "load_mnist": "data",
     **dict.fromkeys(("ParametricActivation", "net2deeper_net"), "deeper"),
-    **dict.fromkeys(
-        ("channel_groups", "copy_weights", "function_gap", "grow_into", "growth", "net2wider_net"), "models"
-    ),
+    **dict.fromkeys(("channel_groups", "copy_weights", "grow_into", "net2wider_net"), "models"),
+    "function_gap": "proof",
+    "growth": "report",
 }
 
 

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 from keras import layers as kl
 
+from helpers.checks import Net2NetError
 from helpers.settings import Unbuildable, candidates, integers, replaced
-from helpers.weights import Net2NetError
 
 # Rebuilding one layer
 

@@ -15,8 +15,7 @@ from helpers import building as bd
 from helpers import groups as g
 from helpers import rows as r
 from helpers import settings as st
-from helpers import weights as w
-from helpers.weights import Net2NetError
+from helpers.checks import Net2NetError, check_width
 
 TRIES = 64
 
@@ -177,7 +176,7 @@ class Class:
                     f"widths: {type(self.model).__name__} {self.model.name!r} is made from its settings; expected "
                     f"one of {', '.join(repr(each) for names, _ in ties for each in names)}, got {name!r}"
                 )
-            width, (_, value) = w.check_width(f"widths[{name!r}]", width, 1), self.numbers[name]
+            width, (_, value) = check_width(f"widths[{name!r}]", width, 1), self.numbers[name]
             if width <= value:
                 raise Net2NetError(f"widths: {name!r} is {value}; expected more than that, got {width}")
             for other in names:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from helpers.weights import Net2NetError
+from helpers.checks import Net2NetError
 
 __all__ = ["load_mnist", "read_mnist"]
 
@@ -32,7 +32,7 @@ TIMEOUT = 10  # seconds without a byte from the network before it is given up
 PARTS = ("x_train", "y_train", "x_test", "y_test")
 
 
-def load_mnist(dtype="float32"):
+def load_mnist(dtype: str = "float32") -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """Load MNIST, from the first source at hand, and print one line that says which digits these are.
 
     Parameters

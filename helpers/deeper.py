@@ -4,7 +4,7 @@ import contextlib
 import difflib
 import operator
 from collections import Counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -14,15 +14,23 @@ from helpers import building as bd
 from helpers import proof, training
 from helpers import reading as rd
 from helpers import weights as w
+from helpers.checks import Net2NetError, check_choice, check_width, generator
 from helpers.proof import function_gap
-from helpers.weights import Net2NetError
 
 __all__ = ["ParametricActivation", "function_gap", "net2deeper_net"]
 
 
 def net2deeper_net(
-    teacher, after=None, *, init="net2deeper", activation="same", kernel_size=None, batch_norm=False, x=None, seed=None
-):
+    teacher: keras.Model,
+    after: str | list[str] | None = None,
+    *,
+    init: str = "net2deeper",
+    activation: str = "same",
+    kernel_size: int | tuple[int, ...] | None = None,
+    batch_norm: bool = False,
+    x: Any = None,
+    seed: int | None = None,
+) -> keras.Model:
     """Build a deeper student that computes the same function.
 
     Each named layer gets a new one of its kind behind it, called ``NAME_deeper``: an identity with the same activation,
@@ -78,8 +86,8 @@ def net2deeper_net(
     ----------
     Chen et al. 2016, section 2.4; Wei et al. 2016, "Network Morphism", for "parametric".
     """
-    w.check_choice("init", init, ("net2deeper", "randominit"))
-    w.check_choice("activation", activation, ("same", "linear", "parametric"))
+    check_choice("init", init, ("net2deeper", "randominit"))
+    check_choice("activation", activation, ("same", "linear", "parametric"))
     if batch_norm and x is None:
         raise Net2NetError(
             "x: batch_norm=True needs inputs of the teacher, to measure the statistics that the new layers will meet"
@@ -91,7 +99,7 @@ def net2deeper_net(
     if kernel_size is not None and all(_KINDS[type(block.layer)] is kl.Dense for block in blocks):
         raise Net2NetError(f"kernel_size: expected none, since no new layer is a convolution, got {kernel_size!r}")
     taken = {layer.name for layer in teacher._flatten_layers()}
-    rng = w.generator(seed)
+    rng = generator(seed)
     news = [_new_block(block, activation, kernel_size, batch_norm, init, rng, taken) for block in blocks]
     behind = {block.end: list(new.values()) for block, new in zip(blocks, news, strict=True)}
     builder = bd.Builder(teacher, behind=behind)
@@ -369,7 +377,7 @@ def _sides(kernel_size, old):
         raise Net2NetError(
             f"kernel_size: expected one integer or {len(old.kernel_size)} behind layer {old.name!r}, got {kernel_size}"
         )
-    return tuple(w.check_width("kernel_size", side, 1) for side in sides)
+    return tuple(check_width("kernel_size", side, 1) for side in sides)
 
 
 def _set_identity(layer):

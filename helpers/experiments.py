@@ -25,9 +25,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from helpers.checks import Net2NetError, check_choice
 from helpers.data import write_whole
 from helpers.studies import STUDIES
-from helpers.weights import Net2NetError, check_choice
 
 # Keras is imported inside functions: `list` and `load_results` do without it; a run sets its threads first.
 

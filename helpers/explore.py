@@ -20,9 +20,9 @@ import matplotlib as mpl
 import numpy as np
 import traitlets as t
 
-from helpers import plots
+from helpers import placing, plots
 from helpers import weights as w
-from helpers.weights import Net2NetError
+from helpers.checks import Net2NetError, check_mapping, check_noise, check_width
 
 __all__ = ["ACTIVATIONS", "Deepen", "Explorable", "Widen", "curve_teacher", "deepen", "digit", "widen"]
 
@@ -136,7 +136,7 @@ def deepen(teacher=None, *, kind="dense", activation=None, layers=1, v=2.0, imag
     True
     """
     weights = curve_teacher() | {"activation": "relu"} if teacher is None else _weights_of(teacher)
-    size = [w.check_width("size", side, 1) for side in size]
+    size = [check_width("size", side, 1) for side in size]
     return Deepen(
         teacher=weights,
         kind=kind,
@@ -295,14 +295,14 @@ class Widen(Explorable):
 
     @t.validate("noise")
     def _check_noise(self, proposal):
-        w.check_noise(proposal["value"])
+        check_noise(proposal["value"])
         return proposal["value"]
 
     @t.validate("mapping")
     def _check_mapping(self, proposal):
         mapping = proposal["value"]
         _check_range("mapping: its length", len(mapping), self.n, 4 * self.n)
-        return w.check_mapping(mapping, self.n, len(mapping)).tolist()
+        return check_mapping(mapping, self.n, len(mapping)).tolist()
 
     @t.validate("unit")
     def _check_unit(self, proposal):
@@ -357,14 +357,14 @@ class Widen(Explorable):
             u1, c1, u2 = w.wider2net_fc(w1, b1, w2, 4 * n, "randompad", mapping=whole, rng=self.seed)
             # The standard deviation of Keras' initializer (Glorot) for the teacher's layers, each of which has 1 + n
             # inputs and outputs: with PAD_STDDEV, so few new units would hardly be seen.
-            scale = math.sqrt(2 / (1 + n)) / w.PAD_STDDEV
+            scale = math.sqrt(2 / (1 + n)) / placing.PAD_STDDEV
             u1[:, n:] *= scale
             u2[n:] *= scale
             return u1[:, :q], c1[:q], u2[:q], b2
-        u1, c1 = w.place_outputs(w1, self.mapping), w.place_outputs(b1, self.mapping)
-        u2 = w.place_inputs(w2, self.mapping, self.shares)
+        u1, c1 = placing.place_outputs(w1, self.mapping), placing.place_outputs(b1, self.mapping)
+        u2 = placing.place_inputs(w2, self.mapping, self.shares)
         if self.noise:
-            u1 = w.add_noise(u1, np.arange(q) >= n, self.noise, np.random.default_rng(self.seed))
+            u1 = placing.add_noise(u1, np.arange(q) >= n, self.noise, np.random.default_rng(self.seed))
         return u1, c1, u2, b2
 
     @property
@@ -567,7 +567,7 @@ def _drawn(n, seed):
 
 
 def _check_range(name, value, least, most=math.inf):
-    value = w.check_width(name, value, least)
+    value = check_width(name, value, least)
     if value > most:
         raise Net2NetError(f"{name}: expected from {least} to {most}, got {value}")
     return value

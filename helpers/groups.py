@@ -12,7 +12,7 @@ from helpers import building as bd
 from helpers import rows as r
 from helpers import settings as st
 from helpers import weights as w
-from helpers.weights import Net2NetError
+from helpers.checks import Net2NetError, check_width
 
 # Why an axis is no channel that anyone would widen.
 NATURAL = (
@@ -309,7 +309,7 @@ class Groups:
         asked = {}
         for name, width in widths.items():
             row = r.normal(self._row(name))
-            width = w.check_width(f"widths[{name!r}]", width, 1)
+            width = check_width(f"widths[{name!r}]", width, 1)
             if not r.units(row):
                 why = r.reason(row) or "its channels are a number in the model's code"
                 raise Net2NetError(f"widths: layer {name!r} cannot be widened: {why}")

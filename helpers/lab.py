@@ -17,6 +17,7 @@ import traitlets as t
 
 from helpers import data, explore, plots
 from helpers import weights as w
+from helpers.checks import check_choice
 
 __all__ = ["KINDS", "Lab", "Net", "digits", "grow", "lab", "packed", "recorded", "script", "teacher"]
 
@@ -190,7 +191,7 @@ def grow(net, kind, width):
     >>> grow(teacher(8), "deeper", 32).sizes, grow(teacher(8), "unequal", 32).sizes
     ([784, 8, 8, 10], [784, 32, 10])
     """
-    w.check_choice("kind", kind, KINDS)
+    check_choice("kind", kind, KINDS)
     seed = 1000 * net.seed + 500 + net.generation + 1
     layers, sizes = [list(layer) for layer in net.layers], net.sizes
     if kind in ("equal", "unequal", "padded"):

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, stats
 
-from helpers.weights import check_choice
+from helpers.checks import check_choice
 
 __all__ = ["Interval", "Line", "Paired", "ends", "interval", "line", "paired", "reach", "timed"]
 

@@ -5,21 +5,21 @@ constraints, strides, dtypes and trainable flags, and compiled as the teacher is
 """
 
 import warnings
-import weakref
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
 from helpers import building as bd
-from helpers import classes, proof, training
+from helpers import classes, placing, proof, training
 from helpers import groups as g
 from helpers import reading as rd
 from helpers import rows as r
 from helpers import settings as st
 from helpers import weights as w
+from helpers.checks import Net2NetError, check_choice, check_noise, check_width, generator, warn_if_not_finite
 from helpers.proof import function_gap
-from helpers.weights import Net2NetError
+from helpers.report import GROWN, Growth, growth
 
 __all__ = ["channel_groups", "copy_weights", "function_gap", "grow_into", "growth", "net2wider_net"]
 
@@ -27,8 +27,17 @@ __all__ = ["channel_groups", "copy_weights", "function_gap", "grow_into", "growt
 
 
 def net2wider_net(
-    teacher, widths, *, init="net2wider", split="equal", noise=0.0, seed=None, strict=False, round_to=1, check=True
-):
+    teacher: keras.Model,
+    widths: float | dict[str, int],
+    *,
+    init: str = "net2wider",
+    split: str = "equal",
+    noise: float = 0.0,
+    seed: int | None = None,
+    strict: bool = False,
+    round_to: int = 1,
+    check: bool = True,
+) -> keras.Model:
     """Build a wider student that computes the same function.
 
     Parameters
@@ -79,11 +88,11 @@ def net2wider_net(
     ----------
     Chen et al. 2016, section 2.3 and algorithm 1.
     """
-    w.check_choice("init", init, w.INITS)
-    w.check_choice("split", split, w.SPLITS)
-    w.check_noise(noise)
-    round_to = w.check_width("round_to", round_to, 1)
-    rng = w.generator(seed)
+    check_choice("init", init, w.INITS)
+    check_choice("split", split, w.SPLITS)
+    check_noise(noise)
+    round_to = check_width("round_to", round_to, 1)
+    rng = generator(seed)
     reading = rd.read(teacher)
     if not bd.is_plain(teacher) and not _has_settings(teacher):
         raise Net2NetError(
@@ -92,10 +101,10 @@ def net2wider_net(
         )
     groups = g.Groups(reading)
     for weight in teacher.weights:
-        w.warn_if_not_finite(f"weight {weight.path!r}", weight.numpy(), stacklevel=3)
+        warn_if_not_finite(f"weight {weight.path!r}", weight.numpy(), stacklevel=3)
     how = {"init": init, "split": split, "noise": noise, "rng": rng, "check": check}
     student, sizes, stay = _Widening(groups, how).student(widths, round_to)
-    report = _GROWN[student] = Growth(groups, sizes, stay)
+    report = GROWN[student] = Growth(groups, sizes, stay)
     if not isinstance(widths, dict) and (left := report.left()):
         text = f"{len(left)} of {len(report)} groups of channels stayed as they are; growth(student) says why"
         if strict:
@@ -183,7 +192,16 @@ def _subsets(groups, units):
     yield units
 
 
-def grow_into(teacher, student, *, split="equal", noise=0.0, seed=None, check=True, x=None):
+def grow_into(
+    teacher: keras.Model,
+    student: keras.Model,
+    *,
+    split: str = "equal",
+    noise: float = 0.0,
+    seed: int | None = None,
+    check: bool = True,
+    x: Any = None,
+) -> keras.Model:
     """Fill a larger student of the same architecture, however it was made, so that it computes the same function.
 
     Parameters
@@ -218,16 +236,16 @@ def grow_into(teacher, student, *, split="equal", noise=0.0, seed=None, check=Tr
     ----------
     Chen et al. 2016, section 2.3.
     """
-    w.check_choice("split", split, w.SPLITS)
-    w.check_noise(noise)
+    check_choice("split", split, w.SPLITS)
+    check_noise(noise)
     proof.check_models(teacher=teacher, student=student)
-    rng = w.generator(seed)
+    rng = generator(seed)
     reading = rd.read(teacher, x)
     pairs = bd.weight_pairs(teacher, student)
     groups = g.Groups(reading)
     sizes = g.sizes_from_shapes(groups, pairs)
     for weight in teacher.weights:
-        w.warn_if_not_finite(f"weight {weight.path!r}", weight.numpy(), stacklevel=3)
+        warn_if_not_finite(f"weight {weight.path!r}", weight.numpy(), stacklevel=3)
     before = [(weight, weight.numpy()) for _, weight in pairs]
     filling = _Filling(reading, sizes, "net2wider", split, noise, rng)
     try:
@@ -240,7 +258,7 @@ def grow_into(teacher, student, *, split="equal", noise=0.0, seed=None, check=Tr
         for weight, values in before:
             weight.assign(values)
         raise
-    _GROWN[student] = Growth(groups, sizes, {})
+    GROWN[student] = Growth(groups, sizes, {})
     return student
 
 
@@ -294,106 +312,6 @@ def _has_settings(model):
     return True
 
 
-# What grew
-
-
-_GROWN = weakref.WeakKeyDictionary()  # student -> its report
-
-
-class Grown(NamedTuple):
-    """One group of channels before and after: `reason` says why it stayed, and is None if it grew."""
-
-    names: list
-    old: int
-    new: int
-    parameters_before: int
-    parameters_after: int
-    reason: str | None
-    weights: list  # paths of the weights that have these channels along an axis
-
-
-class Growth(list):
-    """What a student's growth did: a list of `Grown`, which prints as a table."""
-
-    HEAD = ("layers", "width", "now", "parameters", "now", "stayed because")
-
-    def __init__(self, groups, sizes, stay):
-        sides = st.Widths(groups.reading, sizes)
-        super().__init__()
-        self._natural = set()
-        for group in groups:
-            if not group.layers:
-                continue
-            new = r.width(groups.rows[group.layers[0]][0], sizes)
-            reasons = [group.fixed, *(stay.get(each) or each.fixed for each in group.units)]
-            reason = None if new > group.width else next(filter(None, reasons), "it was not asked for")
-            held = list(group.weights.values())
-            before, after = (sum(int(np.prod(shape(v))) for v in held) for shape in (np.shape, sides.of_weight))
-            paths = [v.path for v in held]
-            self.append(Grown(list(group.layers), group.width, new, before, after, reason, paths))
-            if group.structural:
-                self._natural.add(id(self[-1]))
-
-    def left(self):
-        """What stayed though it is hidden, and not part of an axis that grew."""
-        return [e for e in self if e.reason and id(e) not in self._natural and "; their number grows" not in e.reason]
-
-    def __repr__(self):
-        rows = [
-            self.HEAD,
-            *(
-                (", ".join(e.names), e.old, e.new, e.parameters_before, e.parameters_after, e.reason or "")
-                for e in self
-            ),
-        ]
-        texts = [[f"{cell:,}" if isinstance(cell, int) else cell for cell in row] for row in rows]
-        wide = [max(len(row[i]) for row in texts) for i in range(5)]
-        return "\n".join(
-            "  ".join([row[0].ljust(wide[0]), *(row[i].rjust(wide[i]) for i in range(1, 5)), row[5]]).rstrip()
-            for row in texts
-        )
-
-    def _repr_html_(self):
-        return g.table(self.HEAD, [(", ".join(e.names), *e[1:5], e.reason or "") for e in self])
-
-
-def growth(student: keras.Model) -> Growth:
-    """Tell what grew in a student, from which width to which, and what stayed and why.
-
-    Parameters
-    ----------
-    student : keras.Model
-        As `net2wider_net` or `grow_into` returned it in this session.
-
-    Returns
-    -------
-    Growth
-        A list with one `Grown` for each group of channels: names, old and new width, parameters of its weights before
-        and after, and the reason if it stayed. Prints as a table.
-
-    Raises
-    ------
-    Net2NetError
-        If the model was not grown in this session; files do not keep the report.
-
-    Examples
-    --------
-    >>> teacher = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8, name="hidden"),
-    ...                             keras.layers.Dense(2, name="end")])
-    >>> growth(net2wider_net(teacher, 1.5))
-    layers  width  now  parameters  now  stayed because
-    hidden      8   12          56   84
-    end         2    2          18   26  it is the model's output
-    """
-    proof.check_models(student=student)
-    if student not in _GROWN:
-        raise Net2NetError(
-            f"student: model {student.name!r} was not grown in this session; what net2wider_net or grow_into returned "
-            "is known until it is saved and loaded"
-        )
-    return _GROWN[student]
-
-
 def _units_at(reading, sizes, error):
     """The units that widen where a student could not be built or parts from its teacher."""
     if isinstance(error, proof.Parted):
@@ -434,16 +352,16 @@ class _Filling:
             index, shares, copies = places
             if role == 1:
                 if self.init == "randompad":
-                    array = w.pad_random(w.place_outputs(array, index, axis), copies, self.rng, axis)
+                    array = placing.pad_random(placing.place_outputs(array, index, axis), copies, self.rng, axis)
                 else:
-                    array = w.place_inputs(array, index, shares if self.init == "net2wider" else ~copies, axis)
+                    array = placing.place_inputs(array, index, shares if self.init == "net2wider" else ~copies, axis)
                 continue
-            array = w.place_outputs(array, index, axis)
+            array = placing.place_outputs(array, index, axis)
             if self.init == "net2wider":
                 if self.noise and 1 in roles:
-                    array = w.add_noise(array, copies, self.noise, self.rng, axis)
+                    array = placing.add_noise(array, copies, self.noise, self.rng, axis)
             elif 1 in roles or array.ndim > 1:
-                array = w.pad_random(array, copies, self.rng, axis)
+                array = placing.pad_random(array, copies, self.rng, axis)
             else:  # biases begin at 0.1, as in `wider2net_fc`; scales and statistics as in a new layer
                 array[copies] = w.PAD_BIAS if new.name == "bias" else new.numpy()[copies]
         return array
@@ -472,7 +390,7 @@ class CopyReport(NamedTuple):
         return "\n".join(lines + [f"left out  {name}: {why}" for name, why in self.left_out.items()])
 
 
-def copy_weights(teacher, student, layer_names):
+def copy_weights(teacher: keras.Model, student: keras.Model, layer_names: list[str]) -> CopyReport:
     """Copy the weights of the named layers from teacher to student, where their shapes agree.
 
     Parameters

@@ -1,6 +1,7 @@
 """Whether two models are one function: the same operations in the same order, and the same numbers."""
 
 import contextlib
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,7 +12,7 @@ from helpers import operations as o
 from helpers import reading as rd
 from helpers import rows as r
 from helpers.building import variables_of
-from helpers.weights import Net2NetError
+from helpers.checks import Net2NetError
 
 
 class Parted(Net2NetError):
@@ -288,7 +289,7 @@ def drawn(spec, model, seed=0):
 # Are they the same function?
 
 
-def function_gap(teacher, student, x=None):
+def function_gap(teacher: keras.Model, student: keras.Model, x: Any = None) -> float:
     """The largest absolute difference between the outputs of two models.
 
     Parameters

@@ -10,7 +10,7 @@ import numpy as np
 import traitlets as t
 
 from helpers import experiments, explore, measures, plots
-from helpers.weights import Net2NetError
+from helpers.checks import Net2NetError
 
 __all__ = ["AXES", "MEASURES", "Race", "race"]
 

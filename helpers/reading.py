@@ -15,11 +15,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from helpers import layout  # noqa: F401 (its rules)
+from helpers import layout, products  # noqa: F401 (their rules)
 from helpers import operations as o
 from helpers import rows as r
 from helpers.building import variables_of
-from helpers.weights import Net2NetError
+from helpers.checks import Net2NetError
 
 BATCH = 2
 LENGTHS = (8, 32, 96, 320, 4, 1)  # of sides that the model leaves open, tried in this order

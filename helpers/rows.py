@@ -283,9 +283,8 @@ def divide(row, first):
     """Write a row as a product of a row of `first` channels and a row of the rest, or raise `Mismatch`."""
     row = normal(row)
     if first == 1:
-        lead = row[0][:1] if len(row) == 1 else ()
-        alone = bool(lead) and isinstance(lead[0], Units) and lead[0].width == 1
-        return ((lead,), (row[0][1:],)) if alone else (((1,),), row)
+        lead, *rest = row[0] if len(row) == 1 else [1]
+        return (((lead,),), (tuple(rest),)) if rest and isinstance(lead, Units) and _size(lead) == 1 else (((1,),), row)
     if len(row) > 1:  # a sum, whose segments must hold whole groups
         inner, heads, rest = width(row) // first, (), None
         for segment in row:

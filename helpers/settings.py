@@ -9,7 +9,7 @@ import itertools
 import numpy as np
 
 from helpers import rows as r
-from helpers.weights import Net2NetError
+from helpers.checks import Net2NetError
 
 # Settings that count channels; where they do not suffice, every other integer is tried.
 USUAL = (
@@ -44,10 +44,7 @@ class Widths:
     def of_outputs(self, layer):
         """For each tensor that a layer gives in its first call, its sides in teacher and student; None if open."""
         calls = self.reading.calls.get(layer, [[]])
-        both = [
-            [(r.width(row), self.side(row)) for row in value.rows or ()]
-            for value in calls[0]
-        ]
+        both = [[(r.width(row), self.side(row)) for row in value.rows or ()] for value in calls[0]]
         return both
 
     def side(self, row):

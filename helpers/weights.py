@@ -12,26 +12,36 @@ References
 T. Chen, I. Goodfellow, J. Shlens. "Net2Net: Accelerating Learning via Knowledge Transfer". ICLR 2016, arXiv:1511.05641.
 """
 
-import numbers
-import operator
-import warnings
-
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
-PAD_STDDEV = 0.1  # the scale of 'randompad' weights, as in the article and in the old Keras example
+from helpers.checks import (
+    Net2NetError,
+    check_choice,
+    check_floating,
+    check_mapping,
+    check_noise,
+    check_width,
+    generator,
+    warn_if_not_finite,
+)
+from helpers.placing import add_noise, indices, pad_random, place_inputs, place_outputs
+
 INITS = ("net2wider", "zeropad", "randompad")
 SPLITS = ("equal", "random")
 PAD_BIAS = 0.1
-
-
-class Net2NetError(ValueError):
-    """What was asked for cannot be done exactly; the message says what, why, and what to do instead."""
+Source = int | np.random.Generator | None  # of draws: a seed, a generator, or what the operating system gives
 
 
 # Mappings and shares
 
 
-def random_mapping(n, q, rng=None):
+def _draws(rng):
+    """A source of draws as it is, or made from a seed."""
+    return rng if isinstance(rng, np.random.Generator) else generator(rng, "rng")
+
+
+def random_mapping(n: int, q: int, rng: Source = None) -> np.ndarray:
     """Draw the mapping from the units of a wider layer to those of the teacher's.
 
     Parameters
@@ -68,7 +78,7 @@ def random_mapping(n, q, rng=None):
     return np.concatenate([np.arange(n), _draws(rng).integers(n, size=q - n)])
 
 
-def balanced_mapping(n, q, rng=None):
+def balanced_mapping(n: int, q: int, rng: Source = None) -> np.ndarray:
     """Draw a mapping that gives every teacher unit equally many copies.
 
     Layer normalization averages over units, and keeps its mean and variance only under such a mapping.
@@ -102,7 +112,7 @@ def balanced_mapping(n, q, rng=None):
     return np.concatenate([np.arange(n), copies])
 
 
-def replication_counts(mapping):
+def replication_counts(mapping: ArrayLike) -> np.ndarray:
     """Count the copies of each teacher unit, the unit itself included: its replication factor.
 
     Parameters
@@ -132,12 +142,12 @@ def replication_counts(mapping):
     mapping = np.asarray(mapping)
     if mapping.ndim != 1 or mapping.size == 0 or not np.issubdtype(mapping.dtype, np.integer):
         raise Net2NetError(f"mapping: expected a row of integers, got shape {mapping.shape} of {mapping.dtype}")
-    if mapping.min() < 0 or (counts := np.bincount(_indices(mapping))).min() == 0:
+    if mapping.min() < 0 or (counts := np.bincount(indices(mapping))).min() == 0:
         raise Net2NetError(f"mapping: expected every unit from 0 to {mapping.max()} at least once, got {mapping}")
     return counts
 
 
-def copy_shares(mapping, split="equal", rng=None):
+def copy_shares(mapping: ArrayLike, split: str = "equal", rng: Source = None) -> np.ndarray:
     """Say how much of its teacher unit's outgoing weight each student unit carries.
 
     Parameters
@@ -170,7 +180,7 @@ def copy_shares(mapping, split="equal", rng=None):
     Chen et al. 2016, section 2.3, for "equal".
     """
     check_choice("split", split, SPLITS)
-    counts, mapping = replication_counts(mapping), _indices(mapping)
+    counts, mapping = replication_counts(mapping), indices(mapping)
     if split == "equal":
         return 1.0 / counts[mapping]
     # Away from 0, so that no copy starts cut off from the next layer.
@@ -178,55 +188,21 @@ def copy_shares(mapping, split="equal", rng=None):
     return parts / np.bincount(mapping, weights=parts)[mapping]
 
 
-# Placing an array's entries by a mapping: all that widening a layer does
-
-
-def place_outputs(array, mapping, axis=-1):
-    """Let the axis of `array` that counts outputs follow `mapping`: copies repeat their teacher unit's entries.
-
-    >>> place_outputs(np.array([[1.0, 2.0]]), [0, 1, 1])
-    array([[1., 2., 2.]])
-    """
-    return np.take(array, _indices(mapping), axis=axis)
-
-
-def place_inputs(array, mapping, shares, axis=-2):
-    """Let the axis of `array` that counts inputs follow `mapping`, each entry multiplied by its copy's share.
-
-    >>> place_inputs(np.array([[1.0], [2.0]]), [0, 1, 1], [1, 0.5, 0.5])
-    array([[1.],
-           [1.],
-           [1.]])
-    """
-    check_floating("weights", array)
-    placed = np.take(array, _indices(mapping), axis=axis)
-    shares = np.asarray(shares).astype(array.dtype)
-    placed *= np.expand_dims(shares, tuple(range(1, array.ndim - axis % array.ndim)))
-    return placed
-
-
-def add_noise(array, new, noise, rng, axis=-1):
-    """Disturb the entries of `array` that `new` (a bool for each entry of `axis`) marks as copies.
-
-    Each weight w of a copy becomes ``w * (1 + noise * e)`` with a standard normal e; all other weights stay.
-    """
-    array = np.moveaxis(array.copy(), axis, -1)
-    copies = array[..., new]
-    array[..., new] = copies * (1 + noise * rng.standard_normal(copies.shape))
-    return np.moveaxis(array, -1, axis)
-
-
-def pad_random(array, new, rng, axis=-1):
-    """Put normal draws of standard deviation `PAD_STDDEV` where `new` marks entries of `axis`: the baseline's way."""
-    array = np.moveaxis(array.copy(), axis, -1)
-    array[..., new] = rng.normal(0.0, PAD_STDDEV, size=array[..., new].shape)
-    return np.moveaxis(array, -1, axis)
-
-
 # Wider
 
 
-def wider2net_fc(w1, b1, w2, new_width, init="net2wider", *, mapping=None, split="equal", noise=0.0, rng=None):
+def wider2net_fc(
+    w1: np.ndarray,
+    b1: np.ndarray,
+    w2: np.ndarray,
+    new_width: int,
+    init: str = "net2wider",
+    *,
+    mapping: ArrayLike | None = None,
+    split: str = "equal",
+    noise: float = 0.0,
+    rng: Source = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Widen a dense layer: weights for it and for the dense layer that follows.
 
     Parameters
@@ -294,7 +270,18 @@ def wider2net_fc(w1, b1, w2, new_width, init="net2wider", *, mapping=None, split
     return _wider(w1, b1, w2, new_width, init, mapping, split, noise, rng)
 
 
-def wider2net_conv2d(w1, b1, w2, new_width, init="net2wider", *, mapping=None, split="equal", noise=0.0, rng=None):
+def wider2net_conv2d(
+    w1: np.ndarray,
+    b1: np.ndarray,
+    w2: np.ndarray,
+    new_width: int,
+    init: str = "net2wider",
+    *,
+    mapping: ArrayLike | None = None,
+    split: str = "equal",
+    noise: float = 0.0,
+    rng: Source = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Widen a convolution: weights for it and for the layer that follows.
 
     Convolutions over one, two or three dimensions are all the same here: positions come first, channels last.
@@ -388,7 +375,7 @@ def _wider(w1, b1, w2, q, init, mapping, split, noise, rng):
 # Deeper
 
 
-def deeper2net_fc(width, dtype="float32"):
+def deeper2net_fc(width: int, dtype: DTypeLike = "float32") -> tuple[np.ndarray, np.ndarray]:
     """Weights of a dense layer that passes its input on unchanged.
 
     Parameters
@@ -424,7 +411,9 @@ def deeper2net_fc(width, dtype="float32"):
     return np.eye(width, dtype=dtype), np.zeros(width, dtype=dtype)
 
 
-def deeper2net_conv2d(teacher_w, kernel_size=None):
+def deeper2net_conv2d(
+    teacher_w: np.ndarray, kernel_size: int | tuple[int, ...] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Weights of a convolution that passes its input on unchanged, under padding 'same' and strides of 1.
 
     Parameters
@@ -476,75 +465,3 @@ def deeper2net_conv2d(teacher_w, kernel_size=None):
     w = np.zeros((*sides, width, width), teacher_w.dtype)
     w[tuple((side - 1) // 2 for side in sides)] = np.eye(width)
     return w, np.zeros(width, teacher_w.dtype)
-
-
-# Checks, shared with the rooms that build on this one
-
-
-def check_width(name, value, least):
-    """Return `value` as an int, or say that it is none or too small."""
-    try:
-        value = operator.index(value)
-    except TypeError:
-        raise Net2NetError(f"{name}: expected an integer, got {value!r}; round it first") from None
-    if value < least:
-        raise Net2NetError(f"{name}: expected at least {least}, got {value}")
-    return value
-
-
-def check_mapping(mapping, n, q):
-    """Return `mapping` as an array, or say why it does not map `q` units to `n` with the identity first."""
-    mapping = np.asarray(mapping)
-    if mapping.shape != (q,) or not np.issubdtype(mapping.dtype, np.integer):
-        raise Net2NetError(
-            f"mapping: expected {q} integers, one for each student unit, got shape {mapping.shape} of {mapping.dtype}"
-        )
-    if not np.array_equal(mapping[:n], np.arange(n)):
-        raise Net2NetError(f"mapping: expected it to begin with 0..{n - 1}, got {mapping[:n]}; copies come after")
-    if mapping.min() < 0 or mapping.max() >= n:
-        raise Net2NetError(f"mapping: expected values from 0 to {n - 1}, the teacher's units, got {mapping}")
-    return mapping
-
-
-def check_floating(name, array):
-    """Refuse an array of what shares cannot divide and noise cannot disturb."""
-    if array.dtype.kind in "biuOSU":
-        raise Net2NetError(
-            f"{name}: expected floating-point numbers, which shares can divide, got {array.dtype}; "
-            "use astype('float32')"
-        )
-
-
-def check_choice(name, value, choices):
-    """Refuse a value that is none of the choices."""
-    if not isinstance(value, str) or value not in choices:
-        raise Net2NetError(f"{name}: expected {' or '.join(map(repr, choices))}, got {value!r}")
-
-
-def check_noise(noise):
-    """Refuse noise that is not a standard deviation."""
-    if not isinstance(noise, numbers.Real) or not 0 <= noise < np.inf:
-        raise Net2NetError(f"noise: expected a standard deviation of 0 or more, got {noise!r}")
-
-
-def _indices(mapping):
-    """`mapping` in the integers that NumPy counts with: where they have 32 bits, it takes no wider ones as indices."""
-    return np.asarray(mapping).astype(np.intp, casting="same_kind", copy=False)
-
-
-def generator(seed, name="seed"):
-    """A source of draws from a seed, or from what the operating system gives if it is None."""
-    return np.random.default_rng(None if seed is None else check_width(name, seed, 0))
-
-
-def _draws(rng):
-    """A source of draws as it is, or made from a seed."""
-    return rng if isinstance(rng, np.random.Generator) else generator(rng, "rng")
-
-
-def warn_if_not_finite(name, array, stacklevel):
-    """Say when weights hold NaN or infinity: they are passed on, and what comes of them is not Net2Net's doing."""
-    # The least and the largest entry hand on NaN, and cost no array of answers.
-    if np.size(array) and not np.isfinite([np.min(array), np.max(array)]).all():
-        text = f"{name}: has NaN or infinite weights; they are copied as they are"
-        warnings.warn(text, RuntimeWarning, stacklevel=stacklevel)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from helpers import data
-from helpers.weights import Net2NetError
+from helpers.checks import Net2NetError
 
 
 def make_arrays(train=40, test=20):

@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 
 from helpers import data, experiments, tasks
+from helpers.checks import Net2NetError
 from helpers.experiments import STUDIES, TUNING, load_results, run_study, summarize
-from helpers.weights import Net2NetError
 
 ROOT = Path(experiments.__file__).resolve().parent.parent
 ARTICLE = STUDIES["mnist_article"]

@@ -360,7 +360,8 @@ def test_wider_unevenly(name, exact):
             student = quietly(net2wider_net, teacher, wish, seed=1)
         except Net2NetError as error:
             assert wish != 1.5 or "norm" in name or "transformer" in name
-            assert re.search("equally many copies|runs that share|cannot have .* share one width", str(error)), error
+            told = "equally many copies|runs that share|cannot have .* share one width"
+            assert re.search(f"{told}|alpha.* is wanted|depends on the width .*normalization", str(error)), error
         else:
             assert relative_gap(teacher, student) <= exact
             break
@@ -476,7 +477,7 @@ def test_statistics_that_a_normalization_does_not_compute_with_are_refused():
     teacher.set_weights(adapted.get_weights())  # Keras goes on with those of before
     assert relative_gap(teacher, adapted, data) > 0.1
     for make in (lambda: net2wider_net(teacher, {"h": 6}), lambda: net2deeper_net(teacher, "h")):
-        with pytest.raises(Net2NetError, match="(?s)norm"):
+        with pytest.raises(Net2NetError, match="norm|an attribute that was set later"):
             make()
     teacher.get_layer("norm").finalize_state()
     assert relative_gap(teacher, net2wider_net(teacher, {"h": 6}), data) <= EXACT["float64"]

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from numpy.lib.stride_tricks import sliding_window_view
 
 import helpers
+from helpers import placing
 from helpers import weights as w
-from helpers.weights import Net2NetError
+from helpers.checks import Net2NetError
 
 EXACT = {"float64": 1e-12, "float32": 1e-5, "float16": 2e-2}  # of the largest output
 
@@ -541,13 +542,13 @@ def test_rooms_that_do_not_wait_for_tensorflow(room):
     assert run.stdout.strip() == "[]", run.stdout + run.stderr
 
 
-def test_weights_imports_numpy_and_nothing_else_of_the_project():
+def test_weights_needs_numpy_alone():
     code = (
         "import sys, helpers.weights\n"
         "print(sorted(m for m in sys.modules if m.startswith('helpers')), helpers.random_mapping(2, 3).shape)"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert run.stdout.strip() == "['helpers', 'helpers.weights'] (3,)", run.stdout + run.stderr
+    assert run.stdout.strip() == "['helpers', 'helpers.checks', 'helpers.placing', 'helpers.weights'] (3,)", run.stdout + run.stderr
 
 
 @pytest.fixture
@@ -582,9 +583,9 @@ def test_integers_of_32_bits_will_do(narrow_integers):
 @pytest.mark.parametrize("mapping", [[0.0, 1.0, 1.9], []])
 def test_what_is_no_mapping_places_nothing(mapping):
     with pytest.raises(TypeError, match="Cannot cast"):
-        w.place_outputs(np.ones((2, 2)), mapping)
+        placing.place_outputs(np.ones((2, 2)), mapping)
     with pytest.raises(TypeError, match="Cannot cast"):
-        w.place_inputs(np.ones((2, 2)), mapping, np.ones(3))
+        placing.place_inputs(np.ones((2, 2)), mapping, np.ones(3))
 
 
 def test_public_names():
@@ -609,4 +610,4 @@ def test_integers_cannot_be_divided(dtype):
     with pytest.raises(Net2NetError, match=f"w2: expected .* got {dtype}; use"):
         w.wider2net_conv2d(np.ones((3, 1, 3)), None, w2, 5)
     with pytest.raises(Net2NetError, match=f"weights: expected .* got {dtype}; use"):
-        w.place_inputs(w2, [0, 1, 2, 2], [1, 1, 0.5, 0.5])
+        placing.place_inputs(w2, [0, 1, 2, 2], [1, 1, 0.5, 0.5])

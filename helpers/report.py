@@ -1,0 +1,111 @@
+"""What grew in a student, and what stayed and why."""
+
+import weakref
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from helpers import groups as g
+from helpers import proof
+from helpers import rows as r
+from helpers import settings as st
+from helpers.checks import Net2NetError
+
+__all__ = ["growth"]
+
+GROWN = weakref.WeakKeyDictionary()  # student -> its report
+
+
+class Grown(NamedTuple):
+    """One group of channels before and after: `reason` says why it stayed, and is None if it grew."""
+
+    names: list
+    old: int
+    new: int
+    parameters_before: int
+    parameters_after: int
+    reason: str | None
+    weights: list  # paths of the weights that have these channels along an axis
+
+
+class Growth(list):
+    """What a student's growth did: a list of `Grown`, which prints as a table."""
+
+    HEAD = ("layers", "width", "now", "parameters", "now", "stayed because")
+
+    def __init__(self, groups, sizes, stay):
+        sides = st.Widths(groups.reading, sizes)
+        super().__init__()
+        self._natural = set()
+        for group in groups:
+            if not group.layers:
+                continue
+            new = r.width(groups.rows[group.layers[0]][0], sizes)
+            reasons = [group.fixed, *(stay.get(each) or each.fixed for each in group.units)]
+            reason = None if new > group.width else next(filter(None, reasons), "it was not asked for")
+            held = list(group.weights.values())
+            before, after = (sum(int(np.prod(shape(v))) for v in held) for shape in (np.shape, sides.of_weight))
+            paths = [v.path for v in held]
+            self.append(Grown(list(group.layers), group.width, new, before, after, reason, paths))
+            if group.structural:
+                self._natural.add(id(self[-1]))
+
+    def left(self):
+        """What stayed though it is hidden, and not part of an axis that grew."""
+        return [e for e in self if e.reason and id(e) not in self._natural and "; their number grows" not in e.reason]
+
+    def __repr__(self):
+        rows = [
+            self.HEAD,
+            *(
+                (", ".join(e.names), e.old, e.new, e.parameters_before, e.parameters_after, e.reason or "")
+                for e in self
+            ),
+        ]
+        texts = [[f"{cell:,}" if isinstance(cell, int) else cell for cell in row] for row in rows]
+        wide = [max(len(row[i]) for row in texts) for i in range(5)]
+        return "\n".join(
+            "  ".join([row[0].ljust(wide[0]), *(row[i].rjust(wide[i]) for i in range(1, 5)), row[5]]).rstrip()
+            for row in texts
+        )
+
+    def _repr_html_(self):
+        return g.table(self.HEAD, [(", ".join(e.names), *e[1:5], e.reason or "") for e in self])
+
+
+def growth(student: keras.Model) -> Growth:
+    """Tell what grew in a student, from which width to which, and what stayed and why.
+
+    Parameters
+    ----------
+    student : keras.Model
+        As `net2wider_net` or `grow_into` returned it in this session.
+
+    Returns
+    -------
+    Growth
+        A list with one `Grown` for each group of channels: names, old and new width, parameters of its weights before
+        and after, and the reason if it stayed. Prints as a table.
+
+    Raises
+    ------
+    Net2NetError
+        If the model was not grown in this session; files do not keep the report.
+
+    Examples
+    --------
+    >>> teacher = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8, name="hidden"),
+    ...                             keras.layers.Dense(2, name="end")])
+    >>> growth(net2wider_net(teacher, 1.5))
+    layers  width  now  parameters  now  stayed because
+    hidden      8   12          56   84
+    end         2    2          18   26  it is the model's output
+    """
+    proof.check_models(student=student)
+    if student not in GROWN:
+        raise Net2NetError(
+            f"student: model {student.name!r} was not grown in this session; what net2wider_net or grow_into returned "
+            "is known until it is saved and loaded"
+        )
+    return GROWN[student]
