@@ -95,6 +95,7 @@ def growth(student: keras.Model) -> Growth:
 
     Examples
     --------
+    >>> from helpers import net2wider_net
     >>> teacher = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8, name="hidden"),
     ...                             keras.layers.Dense(2, name="end")])
     >>> growth(net2wider_net(teacher, 1.5))

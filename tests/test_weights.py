@@ -548,7 +548,9 @@ def test_weights_needs_numpy_alone():
         "print(sorted(m for m in sys.modules if m.startswith('helpers')), helpers.random_mapping(2, 3).shape)"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert run.stdout.strip() == "['helpers', 'helpers.checks', 'helpers.placing', 'helpers.weights'] (3,)", run.stdout + run.stderr
+    assert run.stdout.strip() == "['helpers', 'helpers.checks', 'helpers.placing', 'helpers.weights'] (3,)", (
+        run.stdout + run.stderr
+    )
 
 
 @pytest.fixture
