@@ -31,7 +31,8 @@ def naming(layer):
     except Net2NetError:
         raise
     except Exception as error:
-        raise Unbuildable(layer, f"{error}. It needs a get_config and from_config that agree") from error
+        told = "It needs a get_config and from_config that agree; or build the student yourself, and call grow_into"
+        raise Unbuildable(layer, f"{error}. {told}") from error
 
 
 def live(layer, keys):

@@ -163,7 +163,8 @@ def _part(step, row, start, length, stride=1):
         each = r.Units(length, step.op.name)
         step.tie(row, ((each, r.Fixed(stride, step.why("it is sliced with a stride"))),))
         return ((each,),)
-    step.pin(row, "it is cut at a place that is computed" if start is None else "it is sliced with a stride")
+    turned = "it is turned round" if stride < 0 else "it is sliced with a stride"
+    step.pin(row, "it is cut at a place that is computed" if start is None else turned)
     return step.fixed(length, "it is sliced")
 
 
@@ -376,7 +377,9 @@ def _(step):
 def _(step):
     state = step.ins
     body = step.reading.function(step.op, "body")
-    if not {"Tanh", "Sigmoid"} & {op.type for op in body.get_operations()}:
+    types = {op.type for op in body.get_operations()}
+    bounded = "Tanh" in types or ("Sigmoid" in types and "Mul" not in types)  # what is multiplied is a gate
+    if not bounded or types & {"Relu", "LeakyRelu", "Elu", "Selu", "Softplus"}:
         for x in state:
             step.limit(x, "it is fed back without a bound")
     while True:

@@ -36,12 +36,12 @@ from mutmut.mutation.file_mutation import MutationVisitor, OuterFunctionProvider
 from mutmut.mutation.mutators import mutation_operators
 from mutmut.mutation.pragma_handling import IgnoredCode
 
-CORE = ["reading", "groups", "settings", "classes", "proof", "models", "training"]
+CORE = ["reading", "groups", "settings", "building", "classes", "proof", "models", "report", "training"]
 
 # Rooms and the files of tests that are to kill their mutants.
 TESTS = [
-    (["weights"], ["weights"]),
-    (["rows", "operations"], ["rows", "operations"]),
+    (["weights", "placing", "checks"], ["weights"]),
+    (["rows", "operations", "products", "layout"], ["rows", "operations"]),
     (CORE, ["kinds", "keras_layers", "groups", "models"]),
 ]
 ROOMS = [room for rooms, _ in TESTS for room in rooms]

@@ -1,6 +1,7 @@
 """The project's own files: one address, one version, no bounds that break Colab, no traces of a machine."""
 
 import functools
+import inspect
 import re
 import shutil
 import subprocess
@@ -14,6 +15,8 @@ import pytest
 import toc
 import trust
 import yaml
+
+import helpers
 
 ROOT = address.ROOT
 URL = address.repository()
@@ -352,3 +355,12 @@ def test_every_chapter_is_on_the_map_in_reading_order():
     chapters = [name.removeprefix("book/") for name in toc.documents() if toc.is_chapter(name)]
     assert list(stops()) == chapters
     assert all("week" in routes for routes in stops().values())
+
+
+def test_public_functions_say_what_they_take_and_give():
+    for name in helpers.__all__:
+        if inspect.isfunction(function := getattr(helpers, name)):
+            signature = inspect.signature(function)
+            bare = [each for each, parameter in signature.parameters.items() if parameter.annotation is parameter.empty]
+            assert not bare, f"{name}: {bare}"
+            assert signature.return_annotation is not signature.empty, name
