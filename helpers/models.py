@@ -37,6 +37,7 @@ def net2wider_net(
     strict: bool = False,
     round_to: int = 1,
     check: bool = True,
+    optimizer: str = "carry",
 ) -> keras.Model:
     """Build a wider student that computes the same function.
 
@@ -63,11 +64,15 @@ def net2wider_net(
         Round widths up to multiples of it, such as 8 for fast kernels.
     check : bool
         Ask teacher and student on a few drawn inputs, too, when the student is proved to run the same operations.
+    optimizer : {"carry", "fresh"}
+        "carry" gives the student's optimizer what the teacher's has gathered: moments, the count of updates, a
+        schedule's place, averages. What is nobody's copy begins with moments of zero, and with the mean of the others'
+        squares, so that its first steps are small. "fresh" begins anew. `growth` says what could not be carried.
 
     Returns
     -------
     keras.Model
-        The student, of the teacher's class and dtypes, compiled as the teacher is, with a fresh optimizer state.
+        The student, of the teacher's class and dtypes, compiled as the teacher is.
 
     Raises
     ------
@@ -91,6 +96,7 @@ def net2wider_net(
     check_choice("init", init, w.INITS)
     check_choice("split", split, w.SPLITS)
     check_noise(noise)
+    check_choice("optimizer", optimizer, ("carry", "fresh"))
     round_to = check_width("round_to", round_to, 1)
     rng = generator(seed)
     reading = rd.read(teacher)
@@ -103,14 +109,17 @@ def net2wider_net(
     for weight in teacher.weights:
         warn_if_not_finite(f"weight {weight.path!r}", weight.numpy(), stacklevel=3)
     how = {"init": init, "split": split, "noise": noise, "rng": rng, "check": check}
-    student, sizes, stay = _Widening(groups, how).student(widths, round_to)
-    report = GROWN[student] = Growth(groups, sizes, stay)
+    widening = _Widening(groups, how)
+    student, sizes, stay = widening.student(widths, round_to)
+    report = GROWN[student] = Growth(groups, sizes, stay, widening.filling)
     if not isinstance(widths, dict) and (left := report.left()):
         text = f"{len(left)} of {len(report)} groups of channels stayed as they are; growth(student) says why"
         if strict:
             raise Net2NetError(f"widths: {text.split(';')[0]}:\n{report}")
         warnings.warn(text, stacklevel=2)
-    return training.compiled_alike(teacher, student)
+    training.compiled_alike(teacher, student)
+    report.carried(*training.goes_on(teacher, student, widening.filling, optimizer))
+    return student
 
 
 class _Widening:
@@ -171,7 +180,8 @@ class _Widening:
         init, noise = self.how["init"], self.how["noise"]
         if init == "zeropad":
             _check_zeropad(self.reading, sizes)
-        fill(_Filling(self.reading, sizes, init, self.how["split"], noise, self.how["rng"]))
+        self.filling = _Filling(self.reading, sizes, init, self.how["split"], noise, self.how["rng"])
+        fill(self.filling)
         proof.check(self.reading, student, sizes, numbers=self.how["check"] and init != "randompad" and not noise)
 
 
@@ -258,7 +268,7 @@ def grow_into(
         for weight, values in before:
             weight.assign(values)
         raise
-    GROWN[student] = Growth(groups, sizes, {})
+    GROWN[student] = Growth(groups, sizes, {}, filling)
     return student
 
 
@@ -331,6 +341,7 @@ class _Filling:
         self.reading, self.init, self.noise, self.rng = reading, init, noise, rng
         self.draws = g.draws(reading, sizes, split, rng)
         self.placed = {}
+        self.origin, self.paths = {}, {}  # id of a student's weight, and its path -> the teacher's
 
     def _place(self, row):
         row = r.normal(row)
@@ -342,6 +353,7 @@ class _Filling:
 
     def __call__(self, old, new):
         array = old.numpy()
+        self.origin[id(new)] = self.paths[new.path] = old
         value = self.reading.weights.get(id(old))
         if value is None or id(old) not in self.reading.read:  # inference does not read it: where it fits, it stays
             return array if array.shape == tuple(new.shape) else None
@@ -365,6 +377,41 @@ class _Filling:
             else:  # biases begin at 0.1, as in `wider2net_fc`; scales and statistics as in a new layer
                 array[copies] = w.PAD_BIAS if new.name == "bias" else new.numpy()[copies]
         return array
+
+    def kept(self, old, array, copied, divided, fill=0.0):
+        """Place what an optimizer keeps of a weight, by the powers of shares that axes of each kind ask for."""
+        for axis, power, (index, shares, copies) in self._axes(old, copied, divided):
+            if self.init == "net2wider":
+                array = placing.place_inputs(array, index, shares**power, axis)
+            else:
+                array = placing.place_outputs(array, index, axis)
+                np.moveaxis(array, axis, 0)[copies] = fill
+        return array
+
+    def new(self, row):
+        """Which channels of a row are new in the student."""
+        places = self._place(row)
+        return np.zeros(r.width(row), bool) if places is None else places[2]
+
+    def rates(self, power):
+        """Factors for the updates of the student's weights, where an update is multiplied by the share to this power."""
+        found = {}
+        copied = self.paths if self.init == "net2wider" else {}
+        for path, old in ((path, old) for path, old in copied.items() if old.trainable):
+            rate = np.ones([1] * len(old.shape))
+            for axis, exponent, (_, shares, _) in self._axes(old, -power, 1):
+                rate = rate * np.expand_dims(shares**exponent, tuple(k for k in range(rate.ndim) if k != axis))
+            if rate.size > 1 or rate.ravel()[0] != 1:
+                found[path] = rate
+        return found
+
+    def _axes(self, old, copied, divided):
+        """The axes of a weight that widen: where, a power by the role, and how they are placed."""
+        value = self.reading.weights.get(id(old))
+        if value is not None and id(old) in self.reading.read:
+            for axis, (row, role) in enumerate(zip(value.rows, value.roles, strict=True)):
+                if (places := self._place(row)) is not None:
+                    yield axis, divided if role.now().value == 1 else copied, places
 
 
 def _check_zeropad(reading, sizes):

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from helpers import groups as g
-from helpers import proof
+from helpers import proof, training
 from helpers import rows as r
 from helpers import settings as st
 from helpers.checks import Net2NetError
@@ -30,13 +30,23 @@ class Grown(NamedTuple):
 
 
 class Growth(list):
-    """What a student's growth did: a list of `Grown`, which prints as a table."""
+    """What a student's growth did: a list of `Grown`, which prints as a table.
+
+    Attributes
+    ----------
+    optimizer : str or None
+        What became of the state of the teacher's optimizer; None where there was none.
+    new : dict
+        From each name to an array of bool: which of its channels are new.
+    """
 
     HEAD = ("layers", "width", "now", "parameters", "now", "stayed because")
 
-    def __init__(self, groups, sizes, stay):
+    def __init__(self, groups, sizes, stay, filling):
         sides = st.Widths(groups.reading, sizes)
         super().__init__()
+        self.optimizer, self._law, self._filling = None, None, filling
+        self.new = {name: filling.new(rows[0]) for name, rows in groups.rows.items()}
         self._natural = set()
         for group in groups:
             if not group.layers:
@@ -50,6 +60,25 @@ class Growth(list):
             self.append(Grown(list(group.layers), group.width, new, before, after, reason, paths))
             if group.structural:
                 self._natural.add(id(self[-1]))
+
+    def carried(self, law, optimizer):
+        """Note how an optimizer goes on, by its law, or by why it has none."""
+        self._law = law
+        if optimizer:
+            self.optimizer = f"begins fresh: {law}" if isinstance(law, str) else "goes on"
+
+    @property
+    def rates(self) -> dict[str, np.ndarray]:
+        """A factor for every update of each weight, by its path, that keeps student and continued teacher equal.
+
+        For as long as both are trained on the same batches, without draws, regularizers and clipped norms, and with an
+        epsilon that is small beside the gradients. `use_rates` applies them. Arrays that fit the weight's shape.
+        """
+        if not isinstance(self._law, training.Law) or self._law.update is None:
+            why = self._law if isinstance(self._law, str) else "its optimizer looks at whole weights at once"
+            why = "it is not compiled" if self._law is None else why
+            raise Net2NetError(f"rates: there are none for this student, because {why}")
+        return self._filling.rates(self._law.update)
 
     def left(self):
         """What stayed though it is hidden, and not part of an axis that grew."""
@@ -65,10 +94,12 @@ class Growth(list):
         ]
         texts = [[f"{cell:,}" if isinstance(cell, int) else cell for cell in row] for row in rows]
         wide = [max(len(row[i]) for row in texts) for i in range(5)]
-        return "\n".join(
+        tail = [f"The optimizer {self.optimizer}."] if self.optimizer else []
+        lines = [
             "  ".join([row[0].ljust(wide[0]), *(row[i].rjust(wide[i]) for i in range(1, 5)), row[5]]).rstrip()
             for row in texts
-        )
+        ]
+        return "\n".join(lines + tail)
 
     def _repr_html_(self):
         return g.table(self.HEAD, [(", ".join(e.names), *e[1:5], e.reason or "") for e in self])

@@ -1,9 +1,21 @@
-"""What training needs of a student: the teacher's optimizer, loss and metrics."""
+"""What training needs of a student: the teacher's optimizer with what it has gathered, loss and metrics.
+
+Where a weight is copied, its gradient is multiplied by the copy's share; where it is divided, its gradient is copied.
+So what an optimizer keeps of gradients follows the dual of the rule for weights: along an axis that copies, a momentum
+is multiplied by the share, a mean of squares by the square of it, and along an axis that divides both are copied. The
+power belongs to the optimizer, and is asked of it: how does what it keeps change when gradients are multiplied?
+
+Staged Training (Shen et al. 2022, arXiv:2203.06211) proves it for equal shares and Adam.
+"""
 
 import inspect
 import warnings
+from typing import NamedTuple
 
 import keras
+import numpy as np
+
+from helpers.checks import Net2NetError
 
 
 def compiled_alike(teacher, student):
@@ -45,3 +57,194 @@ def _fresh(value):
     function = getattr(value, "_fn", None)  # of a metric that wraps one
     with keras.saving.custom_object_scope({function.__name__: function} if function else {}):
         return type(value).from_config(value.get_config())
+
+
+# The state of the optimizer
+
+
+class Law(NamedTuple):
+    """How an optimizer answers gradients that are multiplied by s."""
+
+    powers: dict  # name of what it keeps of each weight -> p, where that is multiplied by s ** p
+    update: int | None  # q, where its update is multiplied by s ** q; None where it is by nothing of the kind
+
+
+class NoLaw(Exception):
+    """What an optimizer keeps does not scale with the gradients."""
+
+
+AVERAGE = "_model_variables_moving_average"  # of the weights themselves, whose rule it follows
+GRADIENTS = "_accumulated_gradients"
+COPIES = np.array([0, 1, 2, 0, 1])  # of three units
+SHARES = np.array([0.5, 0.25, 1.0, 0.5, 0.75])
+
+
+def law_of(optimizer: keras.optimizers.Optimizer) -> Law:
+    """Ask an optimizer how it answers gradients that are multiplied, by two updates of small arrays and their copies.
+
+    Raises `NoLaw` where what it keeps follows no power of the factor, as factored moments.
+    """
+    plain = {"gradient_accumulation_steps": None, "use_ema": False, "learning_rate": 0.1, "weight_decay": 0.0}
+    plain |= dict.fromkeys(("clipnorm", "clipvalue", "global_clipnorm"))
+    settings = optimizer.get_config()
+    settings |= {key: value for key, value in plain.items() if settings.get(key) is not None}
+    trial = type(optimizer).from_config(settings)
+    rng = np.random.default_rng(0)
+    weights = []  # an array, one whose last axis has copies, and one whose last axis is divided
+    for shape in ((3,), (4, 3)):
+        array = rng.normal(size=shape)
+        weights += [keras.Variable(each, dtype="float32") for each in (array, array[..., COPIES], _placed(array, 1))]
+    trial.build(weights)
+    kept = slots(trial)
+    known = {id(each) for values in kept.values() for each in values}
+    if any(len(each.shape) and id(each) not in known for each in trial.variables):
+        raise NoLaw(f"{type(optimizer).__name__} keeps other things than one number for each weight")
+
+    def update():
+        """Change all by gradients; return the changes of the weights, and of what is kept of them."""
+        everything = {None: weights} | kept
+        before = {name: _numbers(values) for name, values in everything.items()}
+        gradients = [np.float32(1e3 * rng.normal(size=weight.shape)) for weight in weights[::3]]  # beside which epsilon is nothing
+        trial.apply([g for each in gradients for g in (each, _placed(each, 1), each[..., COPIES])])
+        changes = {name: [b - a for a, b in zip(before[name], _numbers(values))] for name, values in everything.items()}
+        return {name: list(zip(each[::3], each[1::3])) for name, each in changes.items()}
+
+    powers = {}
+    for name, changes in update().items():
+        if name is None:
+            continue
+        powers[name] = _power(changes)
+        if powers[name] is None or _power(zip(_numbers(kept[name][::3]), _numbers(kept[name][2::3]))) != 0:
+            raise NoLaw(f"{type(optimizer).__name__} keeps {name.strip('_')}, which do not scale with the gradients")
+        for a, b in zip(kept[name][::3], kept[name][1::3]):
+            if a is not None:
+                b.assign(_placed(a.numpy(), powers[name]))
+    for a, b in zip(weights[::3], weights[1::3]):
+        b.assign(a.numpy()[..., COPIES])
+    return Law(powers, _power(update()[None]))
+
+
+def _numbers(values):
+    return [np.zeros(1) if each is None else each.numpy() for each in values]
+
+
+def _placed(array, power):
+    return array[..., COPIES] * np.float32(SHARES**power) if array.shape[-1] == 3 else array
+
+
+def _power(found):
+    """The power of the share by which copies differ from what they copy; None if there is none."""
+    found = list(found)
+    for power in (0, 1, 2):
+        if all(np.allclose(b, _placed(a, power), rtol=1e-3, atol=0) for a, b in found):
+            return power
+    return None
+
+
+def slots(optimizer):
+    """What an optimizer keeps of each weight: {name: variables in the order of its weights}."""
+    weights = optimizer._trainable_variables
+    return {
+        name: list(values)
+        for name, values in vars(optimizer).items()
+        if isinstance(values, list)
+        and name not in ("_variables", "_trainable_variables")
+        and len(values) == len(weights)
+        and all(
+            each is None or getattr(each, "shape", None) == weight.shape
+            for each, weight in zip(values, weights, strict=True)
+        )
+    }
+
+
+def goes_on(teacher, student, filling, wish):
+    """Let a student's optimizer go on from its teacher's; return its law, or why it has none, and whether it was asked.
+
+    Parameters
+    ----------
+    teacher, student : keras.Model
+        The teacher is only read.
+    filling : object
+        ``origin`` says which teacher's weight each of the student's comes from, by its id; ``kept(weight, array, copied,
+        divided, fill)`` places what is kept of one in the student: along axes that copy, multiplied by the share to the
+        power `copied`, along those that divide to the power `divided`; what is nobody's copy gets `fill`.
+    wish : {"carry", "fresh"}
+    """
+    if not (teacher.compiled and student.compiled):
+        return None, False
+    old, new = (getattr(each.optimizer, "inner_optimizer", each.optimizer) for each in (teacher, student))
+    try:
+        law = law_of(old)
+    except NoLaw as error:
+        law = str(error)
+    except Exception as error:  # it may be the user's, and fail in any way
+        law = f"it cannot be asked how it answers gradients: {error}"
+    gathered = wish == "carry" and old.built and int(old.iterations) > 0
+    if gathered and isinstance(law, Law):
+        student.optimizer.build(student.trainable_variables)
+        _carry(teacher.optimizer, student.optimizer, (old, new), law, filling)
+    return law, gathered
+
+
+def _carry(teachers, students, inner, law, filling):
+    old, new = inner
+    kept, fresh = slots(old), slots(new)
+    of_weights = [{id(each) for values in known.values() for each in values} for known in (kept, fresh)]
+    rest = [
+        [each for each in optimizer.variables if id(each) not in known]
+        for optimizer, known in zip((teachers, students), of_weights, strict=True)
+    ]
+    for a, b in zip(*rest, strict=True):  # counts, rates, scales
+        b.assign(a)
+    index = {id(weight): i for i, weight in enumerate(old._trainable_variables)}
+    for name, values in fresh.items():
+        copied, divided = {AVERAGE: (0, 1), GRADIENTS: (1, 0)}.get(name) or (law.powers[name], 0)
+        arrays = [None if each is None else each.numpy() for each in kept[name]]
+        # With no squares yet, the first updates of a new weight would be too large, since many updates were counted.
+        fill = np.mean([np.mean(each) for each in arrays if each is not None]) if copied == 2 else 0.0
+        for weight, slot in zip(new._trainable_variables, values, strict=True):
+            source = filling.origin.get(id(weight))
+            if slot is None:
+                continue
+            if id(source) in index:
+                slot.assign(filling.kept(source, arrays[index[id(source)]], copied, divided, fill))
+            else:
+                slot.assign(weight if name == AVERAGE else np.full(slot.shape, fill))
+
+
+def use_rates(student: keras.Model, rates: dict[str, np.ndarray]) -> None:
+    """Multiply every update of a compiled model's weights by rates, such as ``growth(student).rates``.
+
+    Parameters
+    ----------
+    student : keras.Model
+        A compiled model. Its optimizer is changed in place, until it is saved: files do not keep rates.
+    rates : dict
+        From the path of a weight to a factor, or an array of factors that fits its shape. Other weights keep theirs.
+
+    Raises
+    ------
+    Net2NetError
+        If the model is not compiled, or has no weight of a name.
+    """
+    if not student.compiled:
+        raise Net2NetError(f"student: model {student.name!r} is not compiled, so that it has no optimizer")
+    paths = {weight.path for weight in student.trainable_variables}
+    if missing := [path for path in rates if path not in paths]:
+        raise Net2NetError(f"rates: model {student.name!r} has no trainable weight {missing[0]!r}")
+    if not student.optimizer.built:
+        student.optimizer.build(student.trainable_variables)
+    optimizer = getattr(student.optimizer, "inner_optimizer", student.optimizer)
+    update, rated = type(optimizer).update_step, {}
+    for i, weight in enumerate(optimizer._trainable_variables):
+        if weight.path in rates:
+            rated[i] = keras.ops.cast(rates[weight.path], weight.dtype)
+
+    def update_step(gradient, variable, learning_rate):
+        rate, before = rated.get(optimizer._get_variable_index(variable)), keras.ops.copy(variable)
+        update(optimizer, gradient, variable, learning_rate)
+        if rate is not None:
+            variable.assign(before + (variable - before) * rate)
+
+    optimizer.update_step = update_step
+    student.make_train_function(force=True)
