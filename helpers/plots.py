@@ -1276,7 +1276,7 @@ def operations(model, hide=_UNSEEN):
         value = reading.values.get(id(op.outputs[0])) if op.outputs else None
         if value is None or value.level != o.ACTIVATION:
             continue
-        sources = [made[id(t)] for t in op.inputs if id(t) in made]
+        sources = [made[id(t)] for t in o.entering(op) if id(t) in made]
         if op.type in hide:
             made.update((id(t), sources[0]) for t in op.outputs[: len(sources)])
             continue
