@@ -1272,11 +1272,11 @@ def operations(model, hide=_UNSEEN):
         name = next((x.name for x in list(getattr(model, "inputs", None) or ())[len(lines) :]), "input")
         lines.append((name, "", tensor, None, []))
     for op in rd.operations_of(reading.graph):
-        entering = [reading.values[id(t)] for t in op.inputs]
+        entering = [reading.values[id(t)] for t in o.entering(op)]
         value = reading.values.get(id(op.outputs[0])) if op.outputs else None
         if value is None or value.level != o.ACTIVATION:
             continue
-        sources = [made[id(t)] for t in op.inputs if id(t) in made]
+        sources = [made[id(t)] for t in o.entering(op) if id(t) in made]
         if op.type in hide:
             made.update((id(t), sources[0]) for t in op.outputs[: len(sources)])
             continue
