@@ -30,6 +30,7 @@ def net2deeper_net(
     batch_norm: bool = False,
     x: Any = None,
     seed: int | None = None,
+    optimizer: str = "carry",
 ) -> keras.Model:
     """Build a deeper student that computes the same function.
 
@@ -57,11 +58,13 @@ def net2deeper_net(
         Inputs of the teacher, for `batch_norm`.
     seed : int, optional
         Fixes the draws of "randominit".
+    optimizer : {"carry", "fresh"}
+        "carry" gives the student's optimizer what the teacher's has gathered; new layers begin as in `net2wider_net`.
 
     Returns
     -------
     keras.Model
-        The student, compiled as the teacher is, with a fresh optimizer state.
+        The student, compiled as the teacher is.
 
     Raises
     ------
@@ -88,6 +91,7 @@ def net2deeper_net(
     """
     check_choice("init", init, ("net2deeper", "randominit"))
     check_choice("activation", activation, ("same", "linear", "parametric"))
+    check_choice("optimizer", optimizer, ("carry", "fresh"))
     if batch_norm and x is None:
         raise Net2NetError(
             "x: batch_norm=True needs inputs of the teacher, to measure the statistics that the new layers will meet"
@@ -112,7 +116,10 @@ def net2deeper_net(
         for new in news:
             _set_identity(new["layer"])
         _check_same(teacher, student, x)
-    return training.compiled_alike(teacher, student)
+    training.compiled_alike(teacher, student)
+    pairs = [pair for old, new in builder.made.items() if not bd.is_plain(old) for pair in bd.weight_pairs(old, new)]
+    training.goes_on(teacher, student, training.AsBefore({id(new): old for old, new in pairs}), optimizer)
+    return student
 
 
 @keras.saving.register_keras_serializable("helpers")

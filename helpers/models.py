@@ -211,6 +211,7 @@ def grow_into(
     seed: int | None = None,
     check: bool = True,
     x: Any = None,
+    optimizer: str = "carry",
 ) -> keras.Model:
     """Fill a larger student of the same architecture, however it was made, so that it computes the same function.
 
@@ -222,6 +223,8 @@ def grow_into(
         As in `net2wider_net`.
     x : array, or list or dict of arrays, optional
         Example inputs, for models that do not know the shapes of their inputs.
+    optimizer : {"carry", "fresh"}
+        As in `net2wider_net`, for students that are compiled with an optimizer of the teacher's kind.
 
     Returns
     -------
@@ -248,6 +251,7 @@ def grow_into(
     """
     check_choice("split", split, w.SPLITS)
     check_noise(noise)
+    check_choice("optimizer", optimizer, ("carry", "fresh"))
     proof.check_models(teacher=teacher, student=student)
     rng = generator(seed)
     reading = rd.read(teacher, x)
@@ -268,7 +272,8 @@ def grow_into(
         for weight, values in before:
             weight.assign(values)
         raise
-    GROWN[student] = Growth(groups, sizes, {}, filling)
+    report = GROWN[student] = Growth(groups, sizes, {}, filling)
+    report.carried(*training.goes_on(teacher, student, filling, optimizer))
     return student
 
 
@@ -394,7 +399,7 @@ class _Filling:
         return np.zeros(r.width(row), bool) if places is None else places[2]
 
     def rates(self, power):
-        """Factors for the updates of the student's weights, where an update is multiplied by the share to this power."""
+        """Factors for the updates of the student's weights, where one is multiplied by the share to this power."""
         found = {}
         copied = self.paths if self.init == "net2wider" else {}
         for path, old in ((path, old) for path, old in copied.items() if old.trainable):

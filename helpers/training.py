@@ -90,10 +90,9 @@ def law_of(optimizer: keras.optimizers.Optimizer) -> Law:
     settings |= {key: value for key, value in plain.items() if settings.get(key) is not None}
     trial = type(optimizer).from_config(settings)
     rng = np.random.default_rng(0)
-    weights = []  # an array, one whose last axis has copies, and one whose last axis is divided
-    for shape in ((3,), (4, 3)):
-        array = rng.normal(size=shape)
-        weights += [keras.Variable(each, dtype="float32") for each in (array, array[..., COPIES], _placed(array, 1))]
+    arrays = [rng.normal(size=shape) for shape in ((3,), (4, 3))]
+    thirds = [arrays, [_placed(each, 0) for each in arrays], [_placed(each, 1) for each in arrays]]  # copied, divided
+    weights = [keras.Variable(each, dtype="float32") for third in thirds for each in third]
     trial.build(weights)
     kept = slots(trial)
     known = {id(each) for values in kept.values() for each in values}
@@ -101,42 +100,44 @@ def law_of(optimizer: keras.optimizers.Optimizer) -> Law:
         raise NoLaw(f"{type(optimizer).__name__} keeps other things than one number for each weight")
 
     def update():
-        """Change all by gradients; return the changes of the weights, and of what is kept of them."""
-        everything = {None: weights} | kept
-        before = {name: _numbers(values) for name, values in everything.items()}
-        gradients = [np.float32(1e3 * rng.normal(size=weight.shape)) for weight in weights[::3]]  # beside which epsilon is nothing
-        trial.apply([g for each in gradients for g in (each, _placed(each, 1), each[..., COPIES])])
-        changes = {name: [b - a for a, b in zip(before[name], _numbers(values))] for name, values in everything.items()}
-        return {name: list(zip(each[::3], each[1::3])) for name, each in changes.items()}
+        """Change all by gradients, beside which epsilon is nothing."""
+        g = [np.float32(1e3 * rng.normal(size=each.shape)) for each in arrays]
+        trial.apply([*g, *(_placed(each, 1) for each in g), *(_placed(each, 0) for each in g)])
 
+    begun = {name: _numbers(values) for name, values in kept.items()}
+    update()
     powers = {}
-    for name, changes in update().items():
-        if name is None:
-            continue
-        powers[name] = _power(changes)
-        if powers[name] is None or _power(zip(_numbers(kept[name][::3]), _numbers(kept[name][2::3]))) != 0:
+    for name, values in kept.items():
+        now = _numbers(values)
+        changes = [a - b for a, b in zip(now, begun[name], strict=True)]
+        powers[name] = _power(changes[:2], changes[2:4])
+        if powers[name] is None or _power(now[:2], now[4:]) != 0:
             raise NoLaw(f"{type(optimizer).__name__} keeps {name.strip('_')}, which do not scale with the gradients")
-        for a, b in zip(kept[name][::3], kept[name][1::3]):
-            if a is not None:
-                b.assign(_placed(a.numpy(), powers[name]))
-    for a, b in zip(weights[::3], weights[1::3]):
-        b.assign(a.numpy()[..., COPIES])
-    return Law(powers, _power(update()[None]))
+        for array, copied in zip(now[:2], values[2:4], strict=True):
+            if copied is not None:
+                copied.assign(_placed(array, powers[name]))
+    before = _numbers(weights[:2])
+    for array, copied in zip(before, weights[2:4], strict=True):
+        copied.assign(_placed(array, 0))
+    before = _numbers(weights)
+    update()
+    changes = [a - b for a, b in zip(_numbers(weights), before, strict=True)]
+    return Law(powers, _power(changes[:2], changes[2:4]))
 
 
 def _numbers(values):
-    return [np.zeros(1) if each is None else each.numpy() for each in values]
+    return [np.zeros(3) if each is None else each.numpy() for each in values]
 
 
 def _placed(array, power):
-    return array[..., COPIES] * np.float32(SHARES**power) if array.shape[-1] == 3 else array
+    return np.float32(array[..., COPIES] * SHARES**power)
 
 
-def _power(found):
+def _power(arrays, copies):
     """The power of the share by which copies differ from what they copy; None if there is none."""
-    found = list(found)
     for power in (0, 1, 2):
-        if all(np.allclose(b, _placed(a, power), rtol=1e-3, atol=0) for a, b in found):
+        pairs = zip(arrays, copies, strict=True)
+        if all(b.shape == a.shape or np.allclose(b, _placed(a, power), rtol=1e-3, atol=0) for a, b in pairs):
             return power
     return None
 
@@ -157,23 +158,34 @@ def slots(optimizer):
     }
 
 
+class AsBefore(NamedTuple):
+    """Weights that a student has as its teacher does."""
+
+    origin: dict  # id of a student's weight -> the teacher's
+
+    def kept(self, weight, array, copied, divided, fill):
+        return array
+
+
 def goes_on(teacher, student, filling, wish):
-    """Let a student's optimizer go on from its teacher's; return its law, or why it has none, and whether it was asked.
+    """Let a student's optimizer go on from its teacher's; return its law, or why it has none, and whether it does.
 
     Parameters
     ----------
     teacher, student : keras.Model
         The teacher is only read.
     filling : object
-        ``origin`` says which teacher's weight each of the student's comes from, by its id; ``kept(weight, array, copied,
-        divided, fill)`` places what is kept of one in the student: along axes that copy, multiplied by the share to the
-        power `copied`, along those that divide to the power `divided`; what is nobody's copy gets `fill`.
+        ``origin`` says which teacher's weight each of the student's comes from, by its id; ``kept(weight, array,
+        copied, divided, fill)`` places what is kept of one in the student: along axes that copy, multiplied by the
+        share to the power `copied`, along those that divide to the power `divided`; what is new gets `fill`.
     wish : {"carry", "fresh"}
     """
     if not (teacher.compiled and student.compiled):
         return None, False
     old, new = (getattr(each.optimizer, "inner_optimizer", each.optimizer) for each in (teacher, student))
     try:
+        if type(old) is not type(new):
+            raise NoLaw(f"the student's optimizer is {type(new).__name__}, the teacher's {type(old).__name__}")
         law = law_of(old)
     except NoLaw as error:
         law = str(error)
