@@ -171,7 +171,7 @@ def _size(atom, widths=()):
 
 def width(row, widths=()):
     """The number of channels of a row, where `widths` gives some units others than they have."""
-    return sum(size(segment, widths) for segment in normal(row))
+    return sum(size(segment, widths) for segment in (normal(row) if widths else row))
 
 
 def pin(row, why):
