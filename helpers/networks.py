@@ -66,11 +66,11 @@ def make_deeper_student(teacher, init="net2deeper", seed=None):
     Returns
     -------
     keras.Model
-        Compiled as the teacher is.
+        Compiled as the teacher is, with a fresh optimizer, as in the records.
     """
     from helpers.deeper import net2deeper_net
 
-    return net2deeper_net(teacher, after="fc1", init=init, seed=seed)
+    return net2deeper_net(teacher, after="fc1", init=init, seed=seed, optimizer="fresh")
 
 
 def make_wider_student(teacher, init="net2wider", split="equal", seed=None):
@@ -89,12 +89,12 @@ def make_wider_student(teacher, init="net2wider", split="equal", seed=None):
     Returns
     -------
     keras.Model
-        Compiled as the teacher is.
+        Compiled as the teacher is, with a fresh optimizer, as in the records.
     """
     from helpers.models import net2wider_net
 
     widths = {"conv1": 2 * teacher.get_layer("conv1").filters, "fc1": 2 * teacher.get_layer("fc1").units}
-    return net2wider_net(teacher, widths, init=init, split=split, seed=seed)
+    return net2wider_net(teacher, widths, init=init, split=split, seed=seed, optimizer="fresh")
 
 
 def small_cnn(channels=(2, 4, 8), deeper=()):

@@ -175,7 +175,7 @@ def _wider(widths, **how):
     def begin(teacher, seed):
         from helpers.models import net2wider_net
 
-        return net2wider_net(teacher, widths, seed=seed, **how)
+        return net2wider_net(teacher, widths, seed=seed, optimizer="fresh", **how)
 
     return begin
 
@@ -206,7 +206,7 @@ def _deeper(after, init):
     def begin(teacher, seed):
         from helpers.deeper import net2deeper_net
 
-        return net2deeper_net(teacher, after=list(after), init=init, seed=seed)
+        return net2deeper_net(teacher, after=list(after), init=init, seed=seed, optimizer="fresh")
 
     return begin
 
@@ -303,7 +303,8 @@ def _pairs(init):
         images = tasks.mnist()[0][0][:1000]
         for size, ending in (((3, 1), ""), ((1, 3), "_deeper")):
             after = [f"{name}{ending}" for name in SQUARE]
-            teacher = net2deeper_net(teacher, after, init=init, kernel_size=size, batch_norm=True, x=images, seed=seed)
+            how = {"init": init, "kernel_size": size, "batch_norm": True, "x": images, "optimizer": "fresh"}
+            teacher = net2deeper_net(teacher, after, seed=seed, **how)
         return teacher
 
     return begin
@@ -459,7 +460,10 @@ def _part_random(amount):
 
         for name in ("conv1", "conv2", "conv3"):
             widths = {name: 4 * teacher.get_layer(name).filters}
-            equal, teacher = (net2wider_net(teacher, widths, split=split, seed=seed) for split in ("equal", "random"))
+            equal, teacher = (
+                net2wider_net(teacher, widths, split=split, seed=seed, optimizer="fresh")
+                for split in ("equal", "random")
+            )
             pairs = zip(equal.get_weights(), teacher.get_weights(), strict=True)
             teacher.set_weights([(1 - amount) * one + amount * other for one, other in pairs])
         return teacher
