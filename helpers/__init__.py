@@ -7,9 +7,11 @@ if TYPE_CHECKING:  # what editors and type checkers see
     from helpers.checks import Net2NetError
     from helpers.data import load_mnist
     from helpers.deeper import ParametricActivation, net2deeper_net
+    from helpers.growing import grow_and_fit
     from helpers.models import channel_groups, copy_weights, grow_into, net2wider_net
     from helpers.proof import function_gap
     from helpers.report import growth
+    from helpers.training import use_rates
     from helpers.weights import (
         balanced_mapping,
         copy_shares,
@@ -32,6 +34,7 @@ __all__ = [
     "deeper2net_conv2d",
     "deeper2net_fc",
     "function_gap",
+    "grow_and_fit",
     "grow_into",
     "growth",
     "load_mnist",
@@ -39,6 +42,7 @@ __all__ = [
     "net2wider_net",
     "random_mapping",
     "replication_counts",
+    "use_rates",
     "wider2net_conv2d",
     "wider2net_fc",
 ]
@@ -48,7 +52,9 @@ _ROOMS = {
     **dict.fromkeys(("ParametricActivation", "net2deeper_net"), "deeper"),
     **dict.fromkeys(("channel_groups", "copy_weights", "grow_into", "net2wider_net"), "models"),
     "function_gap": "proof",
+    "grow_and_fit": "growing",
     "growth": "report",
+    "use_rates": "training",
 }
 
 

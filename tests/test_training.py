@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 from keras import layers as kl
 from keras import optimizers as ko
-from models_for_tests import float64, quietly, relative_gap  # noqa: F401 (a fixture)
+from models_for_tests import float64, quietly, relative_gap
 
-from helpers import Net2NetError, grow_into, growth, net2deeper_net, net2wider_net
-from helpers.training import NoLaw, law_of, use_rates
+from helpers import Net2NetError, grow_into, growth, net2deeper_net, net2wider_net, use_rates
+from helpers.training import NoLaw, law_of
 
+__all__ = ["float64"]
 BATCH = 16
 
 
@@ -93,7 +94,8 @@ OPTIMIZERS = {
 
 @pytest.mark.parametrize("split", ["equal", "random"])
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_student_and_continued_teacher_stay_equal(float64, name, split):
+@pytest.mark.usefixtures("float64")
+def test_student_and_continued_teacher_stay_equal(name, split):
     teacher = trained(dense, OPTIMIZERS[name](), 7)
     student = net2wider_net(teacher, {"a": 9, "b": 8}, split=split, seed=0)
     assert growth(student).optimizer == "goes on"
@@ -105,21 +107,24 @@ def test_student_and_continued_teacher_stay_equal(float64, name, split):
 @pytest.mark.parametrize("split", ["equal", "random"])
 @pytest.mark.parametrize("build", [convolutional, attentive, recurrent])
 @pytest.mark.parametrize("name", ["momentum", "adam"])
-def test_models_of_all_kinds_stay_equal(float64, build, name, split):
+@pytest.mark.usefixtures("float64")
+def test_models_of_all_kinds_stay_equal(build, name, split):
     teacher = trained(build, OPTIMIZERS[name]())
     student = quietly(net2wider_net, teacher, 2, split=split, seed=0)
     use_rates(student, growth(student).rates)
     assert parting(teacher, student, 40) < 1e-9
 
 
-def test_layer_normalization_stays_equal_with_equal_shares(float64):
+@pytest.mark.usefixtures("float64")
+def test_layer_normalization_stays_equal_with_equal_shares():
     teacher = trained(normalized, OPTIMIZERS["adam"]())
     student = quietly(net2wider_net, teacher, 2, seed=0)
     use_rates(student, growth(student).rates)
     assert parting(teacher, student, 40) < 1e-9
 
 
-def test_without_the_state_or_the_rates_they_part(float64):
+@pytest.mark.usefixtures("float64")
+def test_without_the_state_or_the_rates_they_part():
     """What the tests above would find."""
     teacher = trained(dense, OPTIMIZERS["adam"](), 50)
     fresh = net2wider_net(teacher, {"a": 9}, seed=0, optimizer="fresh")
@@ -130,7 +135,8 @@ def test_without_the_state_or_the_rates_they_part(float64):
     assert parting(teacher, unrated, 20) > 1e-6
 
 
-def test_rates_by_hand(float64):
+@pytest.mark.usefixtures("float64")
+def test_rates_by_hand():
     """SGD: a copy's incoming weights learn too slowly by its share, its outgoing ones too fast."""
     student = net2wider_net(trained(dense, ko.SGD(0.01)), {"a": 12}, seed=0)
     kernel = student.get_layer("a").kernel.numpy()
@@ -186,7 +192,8 @@ class Own(ko.Optimizer):
         self.assign_sub(variable, learning_rate * speed)
 
 
-def test_an_optimizer_of_ones_own_goes_on(float64):
+@pytest.mark.usefixtures("float64")
+def test_an_optimizer_of_ones_own_goes_on():
     teacher = trained(dense, Own(0.01))
     student = net2wider_net(teacher, 2, split="random", seed=0)
     use_rates(student, growth(student).rates)
@@ -212,7 +219,8 @@ def test_the_scale_of_losses_goes_on():
     assert int(student.optimizer.inner_optimizer.iterations) == 5
 
 
-def test_saved_and_loaded_state_goes_on(float64, tmp_path):
+@pytest.mark.usefixtures("float64")
+def test_saved_and_loaded_state_goes_on(tmp_path):
     trained(dense, ko.Adam(0.01, **TINY)).save(tmp_path / "teacher.keras")
     teacher = keras.saving.load_model(tmp_path / "teacher.keras")
     student = net2wider_net(teacher, 2, seed=0)
@@ -253,7 +261,8 @@ def test_new_units_begin_gently():
     assert np.abs(kernel.numpy() - before)[:, 6:].max() < 0.01 * 3.16
 
 
-def test_deeper_students_go_on(float64):
+@pytest.mark.usefixtures("float64")
+def test_deeper_students_go_on():
     teacher = trained(dense, ko.Adam(0.01, **TINY))
     student = net2deeper_net(teacher, "a")
     assert int(student.optimizer.iterations) == 5
@@ -265,7 +274,8 @@ def test_deeper_students_go_on(float64):
     assert student.optimizer._velocities[new].numpy().min() > 0
 
 
-def test_a_student_of_the_callers_own_goes_on(float64):
+@pytest.mark.usefixtures("float64")
+def test_a_student_of_the_callers_own_goes_on():
     teacher = trained(dense, OPTIMIZERS["adam"]())
     layers = [kl.Dense(12, "relu", name="a"), kl.Dense(5, "tanh", name="b"), kl.Dense(3, name="end")]
     student = keras.Sequential([keras.Input((5,)), *layers])

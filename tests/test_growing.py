@@ -1,0 +1,100 @@
+"""Growing within a training run: stages, one history, early stopping, and going on after an interruption."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers as kl
+
+from helpers import Net2NetError, grow_and_fit
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(64, 4)).astype("float32")
+Y = np.sin(X).sum(1, keepdims=True)
+STAGES = [(2, {}), (3, {"widths": 2, "seed": 0}), (2, {"after": "hidden"})]
+
+
+def model():
+    keras.utils.set_random_seed(0)
+    made = keras.Sequential([keras.Input((4,)), kl.Dense(6, "relu", name="hidden"), kl.Dense(1, name="end")])
+    made.compile("adam", "mse", metrics=["mae"])
+    return made
+
+
+def run(**how):
+    how = {"stages": STAGES, "verbose": 0, "shuffle": False} | how
+    return grow_and_fit(how.pop("model", None) or model(), how.pop("stages"), X, Y, **how)
+
+
+def test_stages_make_one_history():
+    seen = []
+    epochs = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: seen.append(epoch))
+    grown, history = run(callbacks=[epochs], validation_data=(X, Y))
+    assert [layer.name for layer in grown.layers] == ["hidden", "hidden_deeper", "end"]
+    assert grown.get_layer("hidden").units == 12
+    assert history["stage"] == [0, 0, 1, 1, 1, 2, 2]
+    assert set(history) == {"loss", "mae", "val_loss", "val_mae", "stage"}
+    assert {len(values) for values in history.values()} == {7}
+    assert seen == list(range(7))
+    assert int(grown.optimizer.iterations) == 7 * 2
+
+
+def test_a_stage_of_no_epochs_only_grows():
+    grown, history = run(stages=[(1, {}), (0, {"widths": 3, "seed": 0})])
+    assert grown.get_layer("hidden").units == 18
+    assert history["stage"] == [0]
+
+
+def test_early_stopping_ends_a_stage():
+    stop = keras.callbacks.EarlyStopping(monitor="loss", patience=1, min_delta=1e9)
+    grown, history = run(stages=[(5, {}), (5, {"widths": 2, "seed": 0})], callbacks=[stop])
+    assert history["stage"] == [0, 0, 1, 1]
+    assert grown.get_layer("hidden").units == 12
+
+
+@pytest.mark.parametrize("stopped", [1, 2, 4, 5, 6])
+def test_an_interrupted_run_goes_on(tmp_path, stopped):
+    class Interruption(Exception):
+        pass
+
+    def interrupt(epoch, logs):
+        if epoch == stopped:
+            raise Interruption
+
+    whole, history = run()
+    with pytest.raises(Interruption):
+        run(folder=tmp_path, callbacks=[keras.callbacks.LambdaCallback(on_epoch_begin=interrupt)])
+    assert len(list(tmp_path.iterdir())) == 2
+    resumed, again = run(folder=tmp_path)
+    assert again.keys() == history.keys()
+    for name, values in history.items():
+        np.testing.assert_allclose(again[name], values, rtol=1e-5)
+    for a, b in zip(whole.get_weights(), resumed.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+    finished, same = run(folder=tmp_path)  # nothing is left to do
+    assert same == again
+    np.testing.assert_array_equal(finished(X), resumed(X))
+
+
+def test_a_folder_keeps_one_run(tmp_path):
+    run(folder=tmp_path, stages=[(1, {})])
+    with pytest.raises(Net2NetError, match="folder: .* has a run of the stages"):
+        run(folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ({"stages": [5]}, r"stages: expected \(epochs, how to grow\) .*, got 5 at 0"),
+        ({"stages": [(1, {}), (1.5, {})]}, "got .* at 1"),
+        ({"stages": [(-1, {})]}, "stages: expected"),
+        ({"stages": [(1, {"wider": 2})]}, "stages: expected either 'widths' or 'after'"),
+        ({"stages": [(1, {"widths": 2, "after": "hidden"})]}, "stages: expected either 'widths' or 'after'"),
+        ({"stages": [(1, {"widths": 2, "color": "red"})]}, "stages: .* is not what net2wider_net takes"),
+        ({"stages": [(1, {"widths": {"hiden": 8}})]}, "no layer 'hiden'"),
+        ({"epochs": 3}, "epochs: expected none, since the stages count the epochs"),
+        ({"model": keras.Sequential([keras.Input((4,)), kl.Dense(1)])}, "is not compiled"),
+    ],
+)
+def test_what_cannot_be_done_is_told(how, told):
+    with pytest.raises(Net2NetError, match=told):
+        run(**how)
