@@ -48,8 +48,8 @@ def grow_and_fit(
     Raises
     ------
     Net2NetError
-        If the model is not compiled, if a stage is not (epochs, how to grow), or if it cannot grow so; if `folder` has a
-        run of other stages.
+        If the model is not compiled, if a stage is not (epochs, how to grow), if the model cannot grow so, or if `folder`
+        has a run of other stages.
 
     Examples
     --------
@@ -129,7 +129,7 @@ class _Run:
         kept = json.loads((self.folder / "run.json").read_text())
         if kept["stages"] != json.loads(json.dumps(self.stages, default=str)):
             raise Net2NetError(
-                f"folder: {self.folder} has a run of the stages {kept['stages']}, not of {self.stages}; name another one"
+                f"folder: {self.folder} has a run of the stages {kept['stages']}, not of {self.stages}; name another"
             )
         self.stage, self.done, self.grown, self.history = kept["stage"], kept["done"], True, kept["history"]
         return keras.saving.load_model(self.folder / kept["model"])
