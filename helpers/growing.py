@@ -48,8 +48,8 @@ def grow_and_fit(
     Raises
     ------
     Net2NetError
-        If the model is not compiled, if a stage is not (epochs, how to grow), if the model cannot grow so, or if `folder`
-        has a run of other stages.
+        If the model is not compiled, a stage is not (epochs, how to grow), the model cannot grow so, or `folder` has a
+        run of other stages.
 
     Examples
     --------
