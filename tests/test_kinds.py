@@ -217,7 +217,7 @@ def test_nothing_is_warned_of_where_all_grew():
 
 
 def test_parts_of_an_axis_that_grew_are_told_and_not_warned_of():
-    """The channels of each head stay where there are more heads; where there are not, nothing is said of their number."""
+    """The channels of each head stay where there are more heads; else nothing is said of their number."""
     _, teacher, _, _ = case("vision transformer")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
