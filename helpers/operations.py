@@ -289,7 +289,9 @@ def _meet(step, role_of):
     for axis, side in enumerate(step.out_shapes[0]):
         found, each = [], []
         at = [axis - rank + len(shape) for shape in step.shapes]
-        widens = side == 1 and any(i >= 0 and r.units(x.rows[i]) for x, i in zip(step.ins, at, strict=True))
+        # A weight of one entry for an input of one, as of a normalization, can be no more.
+        ways = [(x, i) for x, i in zip(step.ins, at, strict=True) if i >= 0 and x.level == step.level]
+        widens = side == 1 and any(r.units(x.rows[i]) for x, i in ways)
         for x, shape, i in zip(step.ins, step.shapes, at, strict=True):
             met = i >= 0 and shape[i] == side
             if met and widens and _stays_one(step, x, i):
