@@ -149,10 +149,12 @@ def _pieces(step, row, widths):
 
 
 def _part(step, row, start, length, stride=1):
-    """The row of a slice; `start` is None where it is computed."""
+    """The row of a slice; `start` is None where it is computed, `length` where it is not known."""
     whole = r.width(row)
-    if stride == 1 and start is not None and start + length > whole > 0:
+    if stride == 1 and start is not None and start + (length or 0) > whole > 0:
         raise Misread(f"{step.op.name}: {length} entries from the {start}th on, of {whole}")
+    if length is None:
+        step.pin(row, "it is cut at a place that is computed")
     if not length:
         return ()
     if (start, length, stride) == (0, whole, 1) or (start is None and length == whole and stride == 1):
@@ -172,7 +174,9 @@ def _(step):
     x, begin = step.ins[0], step.number(1)
     starts = [None] * len(x.rows) if begin is None else begin.tolist()
     return Value(
-        [_part(step, *each) for each in zip(x.rows, starts, step.out_shapes[0], strict=True)], list(x.roles), step.level
+        [_part(step, *each) for each in zip(x.rows, starts, step.op.outputs[0].shape, strict=True)],
+        list(x.roles),
+        step.level,
     )
 
 
@@ -206,7 +210,7 @@ def _(step):
                 None if ends & here or computed else int(end[k]),
             )
             start, _, stride = slice(*bounds, int(strides[k])).indices(side)
-            rows.append(_part(step, row, None if computed else start, step.out_shapes[0][len(rows)], stride))
+            rows.append(_part(step, row, None if computed else start, step.op.outputs[0].shape[len(rows)], stride))
             roles.append(role)
     return Value(rows + x.rows[axis:], roles + x.roles[axis:], step.level)
 
@@ -364,7 +368,7 @@ def _either(step, a, b):
 
 
 def _inside(step, name, ins):
-    return step.reading.walk(step.reading.function(step.op, name), ins, (step.op.name, name))
+    return step.reading.walk(step.reading.functions(step.op)[name], ins, (step.op.name, name))
 
 
 @rule("PartitionedCall", "StatefulPartitionedCall")
@@ -375,7 +379,7 @@ def _(step):
 @rule("While", "StatelessWhile")
 def _(step):
     state = step.ins
-    body = step.reading.function(step.op, "body")
+    body = step.reading.functions(step.op)["body"]
     if not {"Tanh", "Sigmoid"} & {op.type for op in body.get_operations()}:
         for x in state:
             step.limit(x, "it is fed back without a bound")
@@ -391,7 +395,9 @@ def _seen(value):
     return value.rows and [r.normal(row) for row in value.rows], value.level
 
 
-@rule("If", "StatelessIf")
+@rule("If", "StatelessIf", "Case", "StatelessCase")
 def _(step):
-    found = [_inside(step, name, step.ins[1:]) for name in ("then_branch", "else_branch")]
-    return [_either(step, a, b) for a, b in zip(*found, strict=True)]
+    found, *others = [_inside(step, name, step.ins[1:]) for name in step.reading.functions(step.op)]
+    for other in others:
+        found = [_either(step, a, b) for a, b in zip(found, other, strict=True)]
+    return found

@@ -299,6 +299,8 @@ def _meet(step, role_of):
             found += [x.rows[i]] if met else []
             each.append(x.roles[i] if met else COPIED)
         rows.append(step.tie(*found) if found else step.fixed(side, "its side is not known"))
+        if side and any(i >= 0 and not shape[i] for shape, i in zip(step.shapes, at, strict=True)):
+            step.pin(rows[-1], "it meets a side that is not known")
         roles.append(role_of(rows[-1], *each))
     return Value(rows, roles, step.level)
 
