@@ -253,8 +253,10 @@ def _without_fillings(graph):
 def _starts(op, begin):
     """Where a slice begins: {axis: first entry}, None for what is not known."""
     sides = o.shape_of(op.inputs[0])
-    if op.type == "Slice":
-        return dict.fromkeys(range(len(sides))) if begin is None else dict(enumerate(begin.tolist()))
+    if op.type == "Slice":  # what takes a whole axis begins with it
+        whole = [side == taken > 0 for side, taken in zip(sides, o.shape_of(op.outputs[0]), strict=True)]
+        begin = [None] * len(sides) if begin is None else begin.tolist()
+        return {axis: 0 if whole[axis] else first for axis, first in enumerate(begin)}
     masks = {name: op.get_attr(f"{name}_mask") for name in ("begin", "ellipsis", "new_axis")}
     count, found, axis = op.inputs[1].shape[0], {}, 0
     for k in range(count):

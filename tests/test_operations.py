@@ -1068,6 +1068,11 @@ def _(x, a, b, c):
     return h[..., :-n] @ b + h[:, :, -n:] @ c
 
 
+@case("Slice: positions at a place that is computed", [(5, 4), (4, 2)], "0.1 1.0")
+def _(x, a, b):
+    return R.Slice(input=x @ a, begin=tf.stack([0, many(x) - 2, 0]), size=[2, 2, a.shape[1]]) @ b
+
+
 @case("Slice: as many as is computed", [(5, 4)], "")
 def _(x, a):
     h = x @ a
