@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from helpers import rows as r
-from helpers.operations import ACTIVATION, CONSTANT, WEIGHT, Misread, Value, alike, rule, still
+from helpers.operations import ACTIVATION, CONSTANT, WEIGHT, Misread, Value, alike, functions_of, rule, still
 from helpers.rows import COPIED, DIVIDED
 
 # Where entries lie
@@ -368,7 +368,7 @@ def _either(step, a, b):
 
 
 def _inside(step, name, ins):
-    return step.reading.walk(step.reading.functions(step.op)[name], ins, (step.op.name, name))
+    return step.reading.walk(functions_of(step.op)[name], ins, (step.op.name, name))
 
 
 @rule("PartitionedCall", "StatefulPartitionedCall")
@@ -379,7 +379,7 @@ def _(step):
 @rule("While", "StatelessWhile")
 def _(step):
     state = step.ins
-    body = step.reading.functions(step.op)["body"]
+    body = functions_of(step.op)["body"]
     if not {"Tanh", "Sigmoid"} & {op.type for op in body.get_operations()}:
         for x in state:
             step.limit(x, "it is fed back without a bound")
@@ -397,7 +397,7 @@ def _seen(value):
 
 @rule("If", "StatelessIf", "Case", "StatelessCase")
 def _(step):
-    found, *others = [_inside(step, name, step.ins[1:]) for name in step.reading.functions(step.op)]
+    found, *others = [_inside(step, name, step.ins[1:]) for name in functions_of(step.op)]
     for other in others:
         found = [_either(step, a, b) for a, b in zip(found, other, strict=True)]
     return found

@@ -36,7 +36,7 @@ DRAWS = ("Random", "StatelessRandom", "StatelessTruncated", "TruncatedNormal")  
 LOOSE = set(
     "shape element_shape output_shapes _output_shapes value container shared_name _class config config_proto "
     "executor_type allowed_devices debug_name parallel_iterations".split()
-) | set(rd.FUNCTIONS)
+) | set(o.FUNCTIONS)
 
 
 def check(reading, student, sizes, numbers=True, x=None):
@@ -115,7 +115,7 @@ class _Comparison:
         if loose and self._picks_a_side_that_stays(a):
             return
         shapes = SHAPES.get(a.type, (0,) if a.type.startswith(DRAWS) else ())
-        functions, others = (self.reading.functions(op) for op in (a, b))
+        functions, others = (o.functions_of(op) for op in (a, b))
         if functions.keys() != others.keys():
             raise Parted(a, "it chooses between others", self._rows(a))
         if loose and a.type in ARITHMETIC and all(x.dtype.is_integer for x in a.outputs):
@@ -183,10 +183,18 @@ class _Comparison:
                 raise Parted(a, "it cuts at another place", self._rows(a))
 
 
+def _operations(graph):
+    """The operations of a graph, and of the functions that it calls."""
+    for op in rd.operations_of(graph):
+        yield op
+        for inner in o.functions_of(op).values():
+            yield from _operations(inner)
+
+
 def _sums_like_biases(graph):
     """Sums whose second operand has one long side, beside that of the examples: what Keras may take for a bias."""
     found = []
-    for op in rd.operations_of(graph):
+    for op in _operations(graph):
         if op.type in ("AddV2", "BiasAdd"):
             first, second = o.shape_of(op.inputs[0]), o.shape_of(_unsqueezed(op))
             second = [1] * (len(first) - len(second)) + second
@@ -217,7 +225,7 @@ def _compare_sums(reading, student, sums, sides, x):
     for length in lengths:
         ours, theirs = (_added_elsewhere(model, one, length) for model in (reading.model, student))
         if ours != theirs:
-            rows = [row for op in sums for t in op.inputs for row in reading.within[()][id(t)].rows]
+            rows = [row for op in sums for t in op.inputs for row in reading.values[id(t)].rows]
             raise Parted(sums[0], "where sides are equal, Keras adds along another axis", rows)
 
 
@@ -228,7 +236,7 @@ def _added_elsewhere(model, x, length):
     except rd.Unread:
         return None
     found = []
-    for op in rd.operations_of(graph):
+    for op in _operations(graph):
         if op.type == "BiasAdd" and (whole := _unsqueezed(op)) is not op.inputs[1]:
             first, second = o.shape_of(op.inputs[0]), o.shape_of(whole)
             axis = 1 if op.get_attr("data_format") == b"NCHW" else len(first) - 1

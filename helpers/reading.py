@@ -22,7 +22,6 @@ from helpers.building import variables_of
 from helpers.checks import Net2NetError
 
 BATCH = 2
-FUNCTIONS = "f body cond then_branch else_branch branches".split()  # attributes of operations that call some
 LENGTHS = (8, 32, 96, 320, 4, 1)  # of sides that the model leaves open, tried in this order
 
 
@@ -125,16 +124,6 @@ class Reading:
         for role in total.roles:
             role.now().waiting.append(total)
         total.look()
-
-    def functions(self, op):
-        """The graphs of the functions that an operation calls, by name."""
-        found = {}
-        for name in FUNCTIONS:
-            if name in op.node_def.attr:
-                given = op.get_attr(name)
-                for i, each in enumerate(given if isinstance(given, list) else [given]):
-                    found[f"{name}{i or ''}"] = op.graph._get_function(each.name).graph
-        return found
 
     def walk(self, graph, ins, at=()):
         """Read the operations of a graph, whose inputs have these values; return those of its outputs.
