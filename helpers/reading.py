@@ -125,10 +125,6 @@ class Reading:
             role.now().waiting.append(total)
         total.look()
 
-    def function(self, op, name):
-        """The graph of a function that an operation calls."""
-        return op.graph._get_function(op.get_attr(name).name).graph
-
     def walk(self, graph, ins, at=()):
         """Read the operations of a graph, whose inputs have these values; return those of its outputs.
 

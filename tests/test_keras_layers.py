@@ -915,6 +915,48 @@ def test_what_keras_may_take_for_a_bias(name, add):
         net2wider_net(teacher, {f"h{wide}": 6}, seed=0)
 
 
+@pytest.mark.parametrize("shape", [(None, 3), (12, 3)])
+def test_a_column_of_an_open_length_or_as_long_as_the_channels(float64, shape):
+    """Keras would add it along the channels in a batch of one where there are as many, before or after they grow."""
+    x = keras.Input(shape)
+    h = kl.Dense(12, name="h")(x)
+    if shape[0]:
+        h = kl.Permute((2, 1))(kl.Dense(12, activation="relu", name="positions")(kl.Permute((2, 1))(h)))
+    column = kl.Dense(1, name="column")(h)
+    h = kl.GlobalAveragePooling1D()(kl.Dense(8, activation="relu", name="behind")(h + column))
+    teacher = randomize(keras.Model(x, kl.Dense(2)(h)))
+    student = quietly(net2wider_net, teacher, 2, split="random", seed=0)
+    assert student.get_layer("behind").units == 16
+    for length in (8, 12, 24):
+        value = np.random.default_rng(0).normal(size=(1, shape[0] or length, 3))
+        outputs = [np.asarray(model(value)) for model in (teacher, student)]
+        np.testing.assert_allclose(*outputs, atol=1e-12)
+
+
+@keras.saving.register_keras_serializable("tests")
+class Refining(kl.Layer):
+    """Adds a column to what enters, again and again."""
+
+    def build(self, shape):
+        self.kernel = self.add_weight(shape=(shape[-1], 1), name="kernel")
+
+    def call(self, x):
+        return ops.fori_loop(0, 2, lambda i, h: ops.tanh(ops.add(h, ops.matmul(h, self.kernel))), x)
+
+
+def test_a_column_that_is_added_in_a_loop(float64):
+    x = keras.Input((12, 3))
+    h = Refining(name="loop")(kl.Dense(8, name="h")(x))
+    h = kl.Flatten()(kl.Dense(8, activation="relu", name="behind")(h))
+    teacher = randomize(keras.Model(x, kl.Dense(2)(h)))
+    for factor in (1.5, 2):
+        student = quietly(net2wider_net, teacher, factor, split="random", seed=0)
+        assert student.get_layer("behind").units == 8 * factor
+        value = np.random.default_rng(0).normal(size=(1, 12, 3))
+        outputs = [np.asarray(model(value)) for model in (teacher, student)]
+        np.testing.assert_allclose(*outputs, atol=1e-12)
+
+
 @pytest.mark.parametrize("shapes", [[(6, 4), (1, 4)], [(6, 6, 4), (6, 1, 4)], [(4,), (4,)], [(6, 6, 4), (6, 6, 1)]])
 def test_a_sum_that_keras_cannot_mistake_is_widened(float64, shapes):
     inputs = [keras.Input(shape) for shape in shapes]
