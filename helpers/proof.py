@@ -199,7 +199,7 @@ def _sums_like_biases(graph):
             first, second = o.shape_of(op.inputs[0]), o.shape_of(_unsqueezed(op))
             second = [1] * (len(first) - len(second)) + second
             long = [side for side in second[1:] if side != 1]
-            if len(long) == 1 and not first[-1] == long[0] == second[-1]:
+            if len(first) > 1 and len(long) == 1 and not first[-1] == long[0] == second[-1]:
                 found.append(op)
     return found
 
@@ -240,7 +240,7 @@ def _added_elsewhere(model, x, length):
         if op.type == "BiasAdd" and (whole := _unsqueezed(op)) is not op.inputs[1]:
             first, second = o.shape_of(op.inputs[0]), o.shape_of(whole)
             axis = 1 if op.get_attr("data_format") == b"NCHW" else len(first) - 1
-            if second[axis - len(first) :][0] == 1:
+            if ([1] * (len(first) - len(second)) + second)[axis] == 1:
                 found.append((axis, first[axis]))
     return found
 

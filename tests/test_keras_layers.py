@@ -12,7 +12,7 @@ from keras import ops
 from keras.src.applications import convnext, inception_resnet_v2
 from models_for_tests import EXACT, dtype, eagerly, float64, quietly, randomize, relative_gap
 
-from helpers import Net2NetError, ParametricActivation, channel_groups, growth, net2deeper_net, net2wider_net
+from helpers import Net2NetError, ParametricActivation, channel_groups, grow_into, growth, net2deeper_net, net2wider_net
 from helpers.proof import example_inputs
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -931,6 +931,20 @@ def test_a_column_of_an_open_length_or_as_long_as_the_channels(float64, shape):
         value = np.random.default_rng(0).normal(size=(1, shape[0] or length, 3))
         outputs = [np.asarray(model(value)) for model in (teacher, student)]
         np.testing.assert_allclose(*outputs, atol=1e-12)
+
+
+def test_a_column_of_weights_beside_an_open_length(float64):
+    """Keras would add it along the positions where there are as many."""
+
+    def model(width):
+        x = keras.Input((None, 3))
+        h = kl.EinsumDense("btc,cd->btd", (None, width), name="h")(x)
+        h = kl.EinsumDense("btc,cde->btde", (None, width, 1), bias_axes="de", activation="relu")(h)
+        return randomize(keras.Model(x, kl.EinsumDense("btde,dk->btk", (None, 2))(h)))
+
+    teacher, student = model(12), model(18)
+    with pytest.raises(Net2NetError, match="where sides are equal"):
+        grow_into(teacher, student, seed=0)
 
 
 @keras.saving.register_keras_serializable("tests")
