@@ -207,6 +207,7 @@ KINDS = {
     "normalization": (VECTOR, kl.Normalization()),
     "normalization_of_one": (VECTOR, kl.Normalization(mean=2.0, variance=4.0)),
     "normalization_of_positions": (SEQUENCE, kl.Normalization(axis=1)),
+    "batch_norm_of_positions": (SEQUENCE, kl.BatchNormalization(axis=1)),
     "normalization_of_both": (SEQUENCE, kl.Normalization(axis=(1, 2))),
     "unit_norm_over_positions": (SEQUENCE, kl.UnitNormalization(axis=1)),
     # Layers that change the shape
