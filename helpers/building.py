@@ -1,6 +1,7 @@
 """How a student is rebuilt from its teacher: its layers by their settings, their weights, what no setting tells."""
 
 import contextlib
+import inspect
 import tempfile
 import warnings
 from types import FunctionType
@@ -59,9 +60,7 @@ def rebuilt(layer, settings=None):
     known |= {type(part).__name__: type(part) for part in parts(layer) if not hasattr(kl, type(part).__name__)}
     known |= {getattr(p.function, "__name__", ""): p.function for p in parts(layer) if isinstance(p, kl.Lambda)}
     with naming(layer), keras.saving.custom_object_scope(known):
-        new = type(layer).from_config(
-            keras.tree.map_structure(lambda x: x, settings)
-        )  # which may empty what it is given
+        new = type(layer).from_config(keras.tree.map_structure(lambda x: x, _taken(layer, settings)))  # it may empty it
     if isinstance(new, kl.Layer):  # of these, settings may not tell
         _name_alike(layer, new)
         new.name = settings.get("name", layer.name)  # another one where a copy goes beside the old one
@@ -78,6 +77,14 @@ def rebuilt(layer, settings=None):
                     part.save_assets(folder)
                     its.load_assets(folder)
     return new
+
+
+def _taken(layer, settings):
+    """Settings without those of all layers, where a class does not take them; name and flags are given afterwards."""
+    names = inspect.signature(type(layer).__init__).parameters
+    if "from_config" in vars(type(layer)) or any(each.kind is each.VAR_KEYWORD for each in names.values()):
+        return settings
+    return {key: value for key, value in settings.items() if key in names or key not in ("name", "trainable", "dtype")}
 
 
 def _name_alike(old, new):
@@ -197,6 +204,7 @@ class Builder:
     def __init__(self, teacher, widths=None, behind=None):
         self.teacher, self.widths, self.behind = teacher, widths, behind or {}
         self.made, self.ways, self.old_of, self.given, self.fitting = {}, {}, {}, {}, set()
+        self.errors = {}  # what the likeliest copy of a layer failed with, which says more than the last
 
     def build(self):
         """The student, its weights still to be filled."""
@@ -229,7 +237,7 @@ class Builder:
         try:
             new, self.given[layer] = next(self.ways[layer])
         except StopIteration:
-            raise getattr(self, "error", None) or Unbuildable(
+            raise self.errors.get(layer) or Unbuildable(
                 layer, "no settings give it the widths that are wanted"
             ) from None
         return new
@@ -252,7 +260,7 @@ class Builder:
             except Unbuildable as error:
                 if not pairs:
                     raise
-                self.error = error
+                self.errors.setdefault(layer, error)
 
     def _operations(self, operation):
         pairs = self._pairs(operation)
@@ -268,6 +276,7 @@ class Builder:
 
     def _next(self, layer, error):
         """The next copy to try, or the error that there is none."""
+        error = self.errors.setdefault(layer, error)
         try:
             return next(self.ways[layer])
         except StopIteration:
@@ -290,7 +299,7 @@ class Builder:
             wanted = self.widths.of_weight(a)
             if wanted is not None and tuple(b.shape) != wanted:
                 raise Unbuildable(
-                    old, f"its weight {a.name!r} would have shape {tuple(b.shape)}, but {wanted} is wanted"
+                    old, f"its weight {a.path!r} would have shape {tuple(b.shape)}, but {wanted} is wanted"
                 )
         wanted, nodes = self.widths.of_outputs(old), getattr(old, "_inbound_nodes", None)
         if outputs is None or not wanted or not nodes:

@@ -143,9 +143,11 @@ class Class:
             if sizes := fit(names):
                 why = f"no settings of {type(self.model).__name__} give it this width, and the others theirs"
                 return {name: new[name] for name in names}, sizes, {each: why for each in wish if each not in sizes}
+        tried = ", alone or together" if len(self.numbers) > 1 else ""
         raise Net2NetError(
-            f"widths: {type(self.model).__name__} {self.model.name!r} is made from its settings, and none of them, "
-            f"alone or together ({', '.join(self.numbers)}), widens it by {factor} in a way that copies can follow"
+            f"widths: {type(self.model).__name__} {self.model.name!r} is made from its settings, and none of them "
+            f"({', '.join(self.numbers) or 'no number among them is a width'}{tried}) widens it by {factor} in a way "
+            "that copies can follow; build a wider one yourself and give it to grow_into(teacher, student)"
         )
 
     def _fitting(self, new, wish):

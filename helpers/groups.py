@@ -24,7 +24,8 @@ NATURAL = (
 
 
 INNER = "the channels of each head or group stay as they are; their number grows"
-POSITION = "it is a position"  # so is this, unless a layer makes its channels along it
+# So are these, unless a layer makes its channels along it.
+PLACES = ("it is a position", "it is a new axis", "it is what is left of an axis")
 
 
 @dataclass(eq=False)
@@ -121,7 +122,7 @@ class Groups:
         reasons = [each.fixed for each in group.units if each.fixed]
         if len(reasons) < len(group.units) or not reasons:
             return None, False
-        natural = NATURAL if any(each in self.made for each in group.units) else (*NATURAL, POSITION)
+        natural = NATURAL if any(each in self.made for each in group.units) else (*NATURAL, *PLACES)
         odd = [reason for reason in reasons if not reason.startswith(natural)]
         return (odd or reasons)[0], not odd
 
@@ -139,6 +140,9 @@ class Groups:
                     for segment in r.normal(row):
                         for each in (here := r.units((segment,))):
                             met.setdefault(each, []).append(others | set(here))
+                    for each in r.members(row):
+                        if each.fixed:  # leads nothing, but may be a part of an axis that widens
+                            met.setdefault(each, []).append(others | set(r.units(row)))
         inner, order = {}, {each: i for i, each in enumerate(met)}
         for each, found in met.items():
             always = set.intersection(*found) - {each}
@@ -265,7 +269,6 @@ class Groups:
             if each.fixed:
                 continue
             if any(leader in self.of and not leader.fixed for leader in self.inner.get(each, ())):
-                stay[each] = INNER
                 continue
             # The least integer not below n * factor, but for a factor's rounding error: 10 * 1.1 is 11.
             width = math.ceil(each.width * factor - 1e-9)

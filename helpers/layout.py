@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from helpers import rows as r
-from helpers.operations import ACTIVATION, CONSTANT, WEIGHT, Misread, Value, alike, rule, still
+from helpers.operations import ACTIVATION, CONSTANT, WEIGHT, Misread, Value, alike, functions_of, rule, still
 from helpers.rows import COPIED, DIVIDED
 
 # Where entries lie
@@ -149,10 +149,12 @@ def _pieces(step, row, widths):
 
 
 def _part(step, row, start, length, stride=1):
-    """The row of a slice; `start` is None where it is computed."""
+    """The row of a slice; `start` is None where it is computed, `length` where it is not known."""
     whole = r.width(row)
-    if stride == 1 and start is not None and start + length > whole > 0:
+    if stride == 1 and start is not None and start + (length or 0) > whole > 0:
         raise Misread(f"{step.op.name}: {length} entries from the {start}th on, of {whole}")
+    if length is None:
+        step.pin(row, "it is cut at a place that is computed")
     if not length:
         return ()
     if (start, length, stride) == (0, whole, 1) or (start is None and length == whole and stride == 1):
@@ -173,7 +175,9 @@ def _(step):
     x, begin = step.ins[0], step.number(1)
     starts = [None] * len(x.rows) if begin is None else begin.tolist()
     return Value(
-        [_part(step, *each) for each in zip(x.rows, starts, step.out_shapes[0], strict=True)], list(x.roles), step.level
+        [_part(step, *each) for each in zip(x.rows, starts, step.op.outputs[0].shape, strict=True)],
+        list(x.roles),
+        step.level,
     )
 
 
@@ -207,7 +211,7 @@ def _(step):
                 None if ends & here or computed else int(end[k]),
             )
             start, _, stride = slice(*bounds, int(strides[k])).indices(side)
-            rows.append(_part(step, row, None if computed else start, step.out_shapes[0][len(rows)], stride))
+            rows.append(_part(step, row, None if computed else start, step.op.outputs[0].shape[len(rows)], stride))
             roles.append(role)
     return Value(rows + x.rows[axis:], roles + x.roles[axis:], step.level)
 
@@ -365,7 +369,7 @@ def _either(step, a, b):
 
 
 def _inside(step, name, ins):
-    return step.reading.walk(step.reading.function(step.op, name), ins, (step.op.name, name))
+    return step.reading.walk(functions_of(step.op)[name], ins, (step.op.name, name))
 
 
 @rule("PartitionedCall", "StatefulPartitionedCall")
@@ -376,7 +380,7 @@ def _(step):
 @rule("While", "StatelessWhile")
 def _(step):
     state = step.ins
-    body = step.reading.function(step.op, "body")
+    body = functions_of(step.op)["body"]
     types = {op.type for op in body.get_operations()}
     bounded = "Tanh" in types or ("Sigmoid" in types and "Mul" not in types)  # what is multiplied is a gate
     if not bounded or types & {"Relu", "LeakyRelu", "Elu", "Selu", "Softplus"}:
@@ -394,7 +398,9 @@ def _seen(value):
     return value.rows and [r.normal(row) for row in value.rows], value.level
 
 
-@rule("If", "StatelessIf")
+@rule("If", "StatelessIf", "Case", "StatelessCase")
 def _(step):
-    found = [_inside(step, name, step.ins[1:]) for name in ("then_branch", "else_branch")]
-    return [_either(step, a, b) for a, b in zip(*found, strict=True)]
+    found, *others = [_inside(step, name, step.ins[1:]) for name in functions_of(step.op)]
+    for other in others:
+        found = [_either(step, a, b) for a, b in zip(found, other, strict=True)]
+    return found

@@ -93,6 +93,20 @@ def entering(op):
     return ins
 
 
+FUNCTIONS = "f body cond then_branch else_branch branches".split()  # attributes of operations that call some
+
+
+def functions_of(op):
+    """The graphs of the functions that an operation calls, by name."""
+    found = {}
+    for name in FUNCTIONS:
+        if name in op.node_def.attr:
+            given = op.get_attr(name)
+            for i, each in enumerate(given if isinstance(given, list) else [given]):
+                found[f"{name}{i or ''}"] = op.graph._get_function(each.name).graph
+    return found
+
+
 def shape_of(tensor):
     """The sides of a tensor, 0 where they are not known."""
     return [] if tensor.shape.rank is None else [side or 0 for side in tensor.shape]
@@ -289,7 +303,9 @@ def _meet(step, role_of):
     for axis, side in enumerate(step.out_shapes[0]):
         found, each = [], []
         at = [axis - rank + len(shape) for shape in step.shapes]
-        widens = side == 1 and any(i >= 0 and r.units(x.rows[i]) for x, i in zip(step.ins, at, strict=True))
+        # A weight of one entry for an input of one, as of a normalization, can be no more.
+        ways = [(x, i) for x, i in zip(step.ins, at, strict=True) if i >= 0 and x.level == step.level]
+        widens = side == 1 and any(r.units(x.rows[i]) for x, i in ways)
         for x, shape, i in zip(step.ins, step.shapes, at, strict=True):
             met = i >= 0 and shape[i] == side
             if met and widens and _stays_one(step, x, i):
@@ -299,6 +315,8 @@ def _meet(step, role_of):
             found += [x.rows[i]] if met else []
             each.append(x.roles[i] if met else COPIED)
         rows.append(step.tie(*found) if found else step.fixed(side, "its side is not known"))
+        if side and any(i >= 0 and not shape[i] for shape, i in zip(step.shapes, at, strict=True)):
+            step.pin(rows[-1], "it meets a side that is not known")
         roles.append(role_of(rows[-1], *each))
     return Value(rows, roles, step.level)
 

@@ -18,8 +18,10 @@ def _contract(step, ats, at_out):
         spans = [(x, at.index(letter)) for x, at in zip(step.ins, ats, strict=True) if letter in at]
         sides = [shape[at.index(letter)] for shape, at in zip(step.shapes, ats, strict=True) if letter in at]
         for (x, i), side in zip(spans, sides, strict=True):
-            if side != max(sides):
-                step.pin(x.rows[i], "its only channel meets many")
+            if side != max(sides) or not all(sides):
+                step.pin(
+                    x.rows[i], "its only channel meets many" if all(sides) else "it meets a side that is not known"
+                )
         spans = [span for span, side in zip(spans, sides, strict=True) if side == max(sides)]
         row = rows[letter] = step.tie(*(x.rows[i] for x, i in spans))
         each = [x.roles[i] for x, i in spans]

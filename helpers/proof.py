@@ -25,7 +25,7 @@ class Parted(Net2NetError):
 
 # Inputs of operations that say nothing but shapes, which are compared themselves.
 SHAPES = {
-    "Reshape": (1,), "Fill": (0,), "BroadcastTo": (1,), "Tile": (1,), "Slice": (1, 2), "StridedSlice": (1, 2, 3),
+    "Reshape": (1,), "Fill": (0,), "BroadcastTo": (1,), "Tile": (1,), "Slice": (1, 2), "StridedSlice": (1, 2),
     "SplitV": (1,), "Conv2DBackpropInput": (0,), "Conv3DBackpropInputV2": (0,), "TensorListReserve": (0, 1),
     "TensorListFromTensor": (1,), "TensorListStack": (1,), "TensorListGetItem": (2,), "EmptyTensorList": (0, 1),
 }  # fmt: skip
@@ -34,9 +34,9 @@ SAME = {"BiasAdd": "AddV2", "Add": "AddV2"}  # Keras chooses by the width
 DRAWS = ("Random", "StatelessRandom", "StatelessTruncated", "TruncatedNormal")  # their first input is a shape
 # Attributes that name things, or hold shapes.
 LOOSE = set(
-    "shape element_shape output_shapes _output_shapes value container shared_name _class f body cond then_branch "
-    "else_branch config config_proto executor_type allowed_devices debug_name parallel_iterations".split()
-)
+    "shape element_shape output_shapes _output_shapes value container shared_name _class config config_proto "
+    "executor_type allowed_devices debug_name parallel_iterations".split()
+) | set(o.FUNCTIONS)
 
 
 def check(reading, student, sizes, numbers=True, x=None):
@@ -46,7 +46,7 @@ def check(reading, student, sizes, numbers=True, x=None):
     orders = ({handle: i for i, handle in enumerate(rd.handles(each))} for each in held)
     _Comparison(reading, sizes).graphs(reading.graph, traced.graph, *orders)
     if sums := _sums_like_biases(reading.graph):
-        _compare_in_ones(reading, student, sums, x)
+        _compare_sums(reading, student, sums, {*_sides(sums), *_sides(_sums_like_biases(traced.graph))}, x)
     if numbers:
         _ask(reading, student, x)
 
@@ -77,10 +77,15 @@ class _Comparison:
         for a, b in zip(ours.outputs, theirs.outputs, strict=True):
             if same.get(id(a)) is not b:
                 raise Parted(a.op, "it gives another output", self._rows(a.op))
+            if id(a) in differ:
+                raise Parted(a.op, "a number that it gives depends on the width", self._rows(a.op))
 
     def _rows(self, op):
         values = [self.reading.within[self.path].get(id(t)) for t in (*o.entering(op), *op.outputs)]
         return [row for value in values if value is not None for row in value.rows or ()]
+
+    def _widens(self, row):
+        return any(each in self.sizes for each in r.units(row))
 
     def _pair(self, a, b, same, differ):
         equal = _is_constant(a) and _is_constant(b)  # then their numbers are compared, below
@@ -105,8 +110,14 @@ class _Comparison:
             self.numbers.update((id(y), each) for y, each in zip(b.outputs, theirs, strict=True))
             differ.update(id(x) for x, n, m in zip(a.outputs, known, theirs, strict=True) if not self._alike(n, m))
             return
+        if a.type in ("Shape", "ShapeN", "Size") and any(map(self._widens, self._rows(a))):
+            differ.update(id(x) for x in a.outputs)
+        if loose and self._picks_a_side_that_stays(a):
+            return
         shapes = SHAPES.get(a.type, (0,) if a.type.startswith(DRAWS) else ())
-        functions = [n for n in ("f", "body", "cond", "then_branch", "else_branch") if n in a.node_def.attr]
+        functions, others = (o.functions_of(op) for op in (a, b))
+        if functions.keys() != others.keys():
+            raise Parted(a, "it chooses between others", self._rows(a))
         if loose and a.type in ARITHMETIC and all(x.dtype.is_integer for x in a.outputs):
             differ.update(id(x) for x in a.outputs)  # still nothing but a shape
             return
@@ -114,11 +125,10 @@ class _Comparison:
             raise Parted(a, "a number in it depends on the width", self._rows(a))
         if a.type in ("Slice", "StridedSlice"):
             self._start(a, b)
-        for name in functions:
-            ours, theirs = (self.reading.function(op, name) for op in (a, b))
-            first = 1 if name.endswith("branch") else 0
+        for name, graph in functions.items():
+            first = len(a.inputs) - len(graph.inputs)  # behind what chooses
             before, self.path = self.path, (*self.path, a.name, name)
-            self.graphs(ours, theirs, None, None, {id(ours.inputs[i - first]) for i in loose if i >= first})
+            self.graphs(graph, others[name], None, None, {id(graph.inputs[i - first]) for i in loose if i >= first})
             self.path = before
 
     def _shapes(self, op, x, y):
@@ -132,6 +142,13 @@ class _Comparison:
             repeated = new == 1 and value.level == o.CONSTANT  # whatever it meets
             if wanted is not None and new is not None and wanted != new and not repeated:
                 raise Parted(op, f"a side is {new} where {wanted} is expected", self._rows(op))
+
+    def _picks_a_side_that_stays(self, op):
+        """Whether it takes one side of a shape, along which nothing widens."""
+        shape, begin = op.inputs[0].op, self.reading.numbers.get(id(op.inputs[1])) if len(op.inputs) > 1 else None
+        if op.type != "StridedSlice" or shape.type != "Shape" or begin is None or not op.get_attr("shrink_axis_mask"):
+            return False
+        return not self._widens(self.reading.within[self.path][id(shape.inputs[0])].rows[int(begin[0])])
 
     @staticmethod
     def _alike(a, b):
@@ -154,44 +171,78 @@ class _Comparison:
         return bool(np.array_equal(a, b))
 
     def _start(self, a, b):
-        """Compare where slices begin, along axes that widen."""
+        """Compare where slices begin."""
         value = self.reading.within[self.path][id(a.inputs[0])]
         begins = self.reading.numbers.get(id(a.inputs[1])), self.numbers.get(id(b.inputs[1]))
         starts = [_starts(op, begin) for op, begin in zip((a, b), begins, strict=True)]
         for axis, row in enumerate(value.rows):
-            if not any(each in self.sizes for each in r.units(row)):
-                continue
             old, new = (each.get(axis, 0) for each in starts)
-            if old is None or new is None or new != _offset(row, old, self.sizes):
-                raise Parted(a, "it cuts channels at another place", self._rows(a))
+            if (widens := self._widens(row)) and None not in (old, new):
+                old = _offset(row, old, self.sizes)
+            if old != new or (widens and new is None):
+                raise Parted(a, "it cuts at another place", self._rows(a))
+
+
+def _operations(graph):
+    """The operations of a graph, and of the functions that it calls."""
+    for op in rd.operations_of(graph):
+        yield op
+        for inner in o.functions_of(op).values():
+            yield from _operations(inner)
 
 
 def _sums_like_biases(graph):
-    """Sums whose second operand is, in batches of one example, what Keras takes for a bias, of whichever axis fits."""
+    """Sums whose second operand has one long side, beside that of the examples: what Keras may take for a bias."""
     found = []
-    for op in rd.operations_of(graph):
-        if op.type == "AddV2":
-            (*_, last), long = o.shape_of(op.inputs[0]) or [0], o.shape_of(op.inputs[1])[1:]
-            along = [side for side in long if side != 1]
-            if len(along) == 1 and not last == along[0] == long[-1]:
+    for op in _operations(graph):
+        if op.type in ("AddV2", "BiasAdd"):
+            first, second = o.shape_of(op.inputs[0]), o.shape_of(_unsqueezed(op))
+            second = [1] * (len(first) - len(second)) + second
+            long = [side for side in second[1:] if side != 1]
+            if len(first) > 1 and len(long) == 1 and not first[-1] == long[0] == second[-1]:
                 found.append(op)
     return found
 
 
-def _compare_in_ones(reading, student, sums, x):
-    """Compare the operations in batches of one example, where such sums may be along another axis."""
-    one = None if x is None else keras.tree.map_structure(lambda a: np.asarray(a)[:1], x)
+def _unsqueezed(op):
+    """The second operand of a sum, as it was before Keras took axes of one entry away."""
+    second = op.inputs[1]
+    return second.op.inputs[0] if second.op.type == "Squeeze" else second
 
-    def operations(model):
-        try:
-            graph = rd.trace(model, one, reading.length, batch=1)[0].graph
-        except rd.Unread:
-            return None
-        return [(op.type, op.node_def.attr["data_format"].s) for op in rd.operations_of(graph)]
 
-    if operations(reading.model) != operations(student):
-        rows = [row for op in sums for t in op.inputs for row in reading.within[()][id(t)].rows]
-        raise Parted(sums[0], "in batches of one example, Keras adds along another axis", rows)
+def _sides(sums):
+    """The sides of what such sums begin with, but for the number of examples."""
+    return {side for op in sums for side in o.shape_of(op.inputs[0])[1:]}
+
+
+def _compare_sums(reading, student, sums, sides, x):
+    """Compare such sums in batches of one example, at each length that a side has: Keras adds along one that fits."""
+    one, lengths = None, {reading.length}
+    if x is not None:
+        one = keras.tree.map_structure(lambda a: np.asarray(a)[:1], x)
+    elif rd.specs_of(student, 1) != rd.specs_of(student, 2):
+        lengths |= sides
+    for length in lengths:
+        ours, theirs = (_added_elsewhere(model, one, length) for model in (reading.model, student))
+        if ours != theirs:
+            rows = [row for op in sums for t in op.inputs for row in reading.values[id(t)].rows]
+            raise Parted(sums[0], "where sides are equal, Keras adds along another axis", rows)
+
+
+def _added_elsewhere(model, x, length):
+    """The axes along which Keras adds what lies along another, in a batch of one example."""
+    try:
+        graph = rd.trace(model, x, length, batch=1)[0].graph
+    except rd.Unread:
+        return None
+    found = []
+    for op in _operations(graph):
+        if op.type == "BiasAdd" and (whole := _unsqueezed(op)) is not op.inputs[1]:
+            first, second = o.shape_of(op.inputs[0]), o.shape_of(whole)
+            axis = 1 if op.get_attr("data_format") == b"NCHW" else len(first) - 1
+            if ([1] * (len(first) - len(second)) + second)[axis] == 1:
+                found.append((axis, first[axis]))
+    return found
 
 
 def _is_constant(op):
@@ -210,8 +261,10 @@ def _without_fillings(graph):
 def _starts(op, begin):
     """Where a slice begins: {axis: first entry}, None for what is not known."""
     sides = o.shape_of(op.inputs[0])
-    if op.type == "Slice":
-        return dict.fromkeys(range(len(sides))) if begin is None else dict(enumerate(begin.tolist()))
+    if op.type == "Slice":  # what takes a whole axis begins with it
+        whole = [side == taken > 0 for side, taken in zip(sides, o.shape_of(op.outputs[0]), strict=True)]
+        begin = [None] * len(sides) if begin is None else begin.tolist()
+        return {axis: 0 if whole[axis] else first for axis, first in enumerate(begin)}
     masks = {name: op.get_attr(f"{name}_mask") for name in ("begin", "ellipsis", "new_axis")}
     count, found, axis = op.inputs[1].shape[0], {}, 0
     for k in range(count):
@@ -252,7 +305,11 @@ def _ask(reading, student, x):
     teacher = reading.model
     given = drawn(reading.spec, teacher) if x is None else x
     with states_kept(teacher, student):
-        left, right = (keras.tree.flatten(model(given, training=False)) for model in (teacher, student))
+        try:
+            left = keras.tree.flatten(teacher(given, training=False))
+        except Exception:  # it does not take what is drawn, or does not run on this machine; the proof is made
+            return
+        right = keras.tree.flatten(student(given, training=False))
     left, right = ([y.numpy() for y in each if y.dtype.is_floating] for each in (left, right))
     inside = {t.dtype for op in rd.operations_of(reading.graph) for t in op.outputs if t.dtype.is_floating}
     limit = max((ROUNDING.get(dtype.name, 0.1) for dtype in inside), default=0.0)  # the coarsest that it computes in

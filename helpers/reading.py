@@ -79,6 +79,10 @@ class Reading:
             if all(value is not None for value in found):
                 self.calls.setdefault(layer, []).append(found)
             self.enters.setdefault(layer, entered)
+            if isinstance(layer, keras.layers.BatchNormalization) and entered[0] is not None:
+                why = f"in training, {layer.name} takes a mean over channels, which needs equally many copies of each"
+                mixed = [row for axis, row in enumerate(entered[0].rows) if axis != layer.axis % len(entered[0].rows)]
+                self.balanced += [(row, why) for row in mixed if r.units(row)]
 
     def _opened(self, variable):
         """A weight whose every axis has units of its own."""
@@ -124,10 +128,6 @@ class Reading:
         for role in total.roles:
             role.now().waiting.append(total)
         total.look()
-
-    def function(self, op, name):
-        """The graph of a function that an operation calls."""
-        return op.graph._get_function(op.get_attr(name).name).graph
 
     def walk(self, graph, ins, at=()):
         """Read the operations of a graph, whose inputs have these values; return those of its outputs.

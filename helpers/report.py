@@ -52,13 +52,16 @@ class Growth(list):
             if not group.layers:
                 continue
             new = r.width(groups.rows[group.layers[0]][0], sizes)
-            reasons = [group.fixed, *(stay.get(each) or each.fixed for each in group.units)]
+            leaders = [leader for each in group.units for leader in groups.inner.get(each, ())]
+            part = any(each in sizes for each in leaders)  # of an axis that grew
+            told = (stay.get(each) or each.fixed for each in (*group.units, *leaders))
+            reasons = [group.fixed, g.INNER if part else None, *told]
             reason = None if new > group.width else next(filter(None, reasons), "it was not asked for")
             held = list(group.weights.values())
             before, after = (sum(int(np.prod(shape(v))) for v in held) for shape in (np.shape, sides.of_weight))
             paths = [v.path for v in held]
             self.append(Grown(list(group.layers), group.width, new, before, after, reason, paths))
-            if group.structural:
+            if group.structural or part:
                 self._natural.add(id(self[-1]))
 
     def carried(self, law, optimizer):
@@ -82,7 +85,7 @@ class Growth(list):
 
     def left(self):
         """What stayed though it is hidden, and not part of an axis that grew."""
-        return [e for e in self if e.reason and id(e) not in self._natural and "; their number grows" not in e.reason]
+        return [e for e in self if e.reason and id(e) not in self._natural]
 
     def __repr__(self):
         rows = [

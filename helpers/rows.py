@@ -253,6 +253,8 @@ def split(row, widths):
     for each in widths:
         first, rest = cut_row(normal(rest), each)
         rows.append(tuple(first))
+    if normal(rest):
+        raise Mismatch
     return [normal(each) for each in rows]
 
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import Input, ops
 from keras import layers as kl
-from kinds import kind, out
+from kinds import chain, kind, out
 
 
 @kind()
@@ -130,6 +130,21 @@ def batch_normalization():
     x = kl.PReLU(name="p1")(kl.BatchNormalization(scale=False, name="n2")(kl.Conv2D(4, 1, name="b")(x)))
     x = kl.PReLU(shared_axes=[1, 2], name="p2")(kl.BatchNormalization(center=False, name="n3")(x))
     return out(image, kl.GlobalAveragePooling2D()(x))
+
+
+@kind(fixed=("first/", "last/"))
+def normalization_of_one_channel():
+    """As of grey pictures, and of a distance."""
+    return chain(
+        (4, 4, 1),
+        kl.BatchNormalization(name="first"),
+        kl.Conv2D(4, 3, activation="relu", name="a"),
+        kl.Flatten(),
+        kl.Dense(4, name="b"),
+        lambda x: ops.sum(x, axis=-1, keepdims=True),
+        kl.BatchNormalization(name="last"),
+        kl.Dense(4, activation="tanh", name="c"),
+    )
 
 
 @kind(2, partly=())

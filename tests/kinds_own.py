@@ -124,6 +124,31 @@ def blocks_of_ones_own():
     return chain((3,), kl.Dense(4, activation="tanh", name="a"), Blocked(4, 6, 2, name="blocks"))
 
 
+class Plain(kl.Layer):
+    """A block as many write it: without the keywords that all layers take, and without a get_config."""
+
+    def __init__(self, width, heads, inner, rate=0.1):
+        super().__init__()
+        self.attend = kl.MultiHeadAttention(heads, width)
+        self.feed = keras.Sequential([kl.Dense(inner, activation="relu"), kl.Dense(width)])
+        self.first, self.second, self.drop = kl.LayerNormalization(), kl.LayerNormalization(), kl.Dropout(rate)
+
+    def call(self, x):
+        x = self.first(x + self.drop(self.attend(x, x)))
+        return self.second(x + self.drop(self.feed(x)))
+
+
+@kind(
+    whole=(),
+    partly=(1.5, 2),
+    grown=("c/", "sequential/dense/", "query/kernel", "attention_output/kernel"),
+    statues=("key/bias",),
+)
+def block_without_keywords():
+    """Its width is also that of each head, which cannot grow; so its inner parts do."""
+    return chain((3, 4), Plain(4, 2, 6), kl.Flatten(), kl.Dense(4, activation="relu", name="c"))
+
+
 class Bare(kl.Layer):
     """A layer that cannot be made anew: its setting is a function, and it has no get_config."""
 

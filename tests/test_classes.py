@@ -53,19 +53,31 @@ def test_what_rounds_to_float32_inside_is_compared_so():
 
 
 class Bare(kl.Layer):
-    """As in Keras' examples: it takes no `name`, so that Keras cannot make it again."""
+    """As in Keras' examples: it takes no `name`; its setting may be what Keras cannot write down."""
 
     def __init__(self, units):
         super().__init__()
-        self.dense = kl.Dense(units)
+        self.dense = kl.Dense(units() if callable(units) else units)
 
     def call(self, x):
         return self.dense(x)
 
 
-def test_a_layer_that_cannot_be_made_again_is_named():
+def around(layer):
     x = keras.Input((3,))
-    model = keras.Model(x, kl.Dense(2)(Bare(4)(x)))
+    model = keras.Model(x, kl.Dense(2)(layer(x)))
     model(np.zeros((1, 3)))
+    return model
+
+
+def test_a_layer_that_takes_no_name_keeps_it():
+    teacher = around(Bare(4))
+    student = net2wider_net(teacher, 2)
+    assert student.layers[1].dense.units == 8
+    assert student.layers[1].name == teacher.layers[1].name
+    assert function_gap(teacher, student) < 1e-5
+
+
+def test_a_layer_that_cannot_be_made_again_is_named():
     with pytest.raises(Net2NetError, match="cannot be rebuilt"):
-        net2wider_net(model, 2)
+        net2wider_net(around(Bare(lambda: 4)), 2)

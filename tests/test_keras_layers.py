@@ -12,7 +12,7 @@ from keras import ops
 from keras.src.applications import convnext, inception_resnet_v2
 from models_for_tests import EXACT, dtype, eagerly, float64, quietly, randomize, relative_gap
 
-from helpers import Net2NetError, ParametricActivation, channel_groups, growth, net2deeper_net, net2wider_net
+from helpers import Net2NetError, ParametricActivation, channel_groups, grow_into, growth, net2deeper_net, net2wider_net
 from helpers.proof import example_inputs
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -207,6 +207,7 @@ KINDS = {
     "normalization": (VECTOR, kl.Normalization()),
     "normalization_of_one": (VECTOR, kl.Normalization(mean=2.0, variance=4.0)),
     "normalization_of_positions": (SEQUENCE, kl.Normalization(axis=1)),
+    "batch_norm_of_positions": (SEQUENCE, kl.BatchNormalization(axis=1)),
     "normalization_of_both": (SEQUENCE, kl.Normalization(axis=(1, 2))),
     "unit_norm_over_positions": (SEQUENCE, kl.UnitNormalization(axis=1)),
     # Layers that change the shape
@@ -913,6 +914,62 @@ def test_what_keras_may_take_for_a_bias(name, add):
     wide = max(range(2), key=lambda i: SUMS[name][i][-1])
     with pytest.raises(Net2NetError, match="Keras adds .*along|its data_format is another"):
         net2wider_net(teacher, {f"h{wide}": 6}, seed=0)
+
+
+@pytest.mark.parametrize("shape", [(None, 3), (12, 3)])
+def test_a_column_of_an_open_length_or_as_long_as_the_channels(float64, shape):
+    """Keras would add it along the channels in a batch of one where there are as many, before or after they grow."""
+    x = keras.Input(shape)
+    h = kl.Dense(12, name="h")(x)
+    if shape[0]:
+        h = kl.Permute((2, 1))(kl.Dense(12, activation="relu", name="positions")(kl.Permute((2, 1))(h)))
+    column = kl.Dense(1, name="column")(h)
+    h = kl.GlobalAveragePooling1D()(kl.Dense(8, activation="relu", name="behind")(h + column))
+    teacher = randomize(keras.Model(x, kl.Dense(2)(h)))
+    student = quietly(net2wider_net, teacher, 2, split="random", seed=0)
+    assert student.get_layer("behind").units == 16
+    for length in (8, 12, 24):
+        value = np.random.default_rng(0).normal(size=(1, shape[0] or length, 3))
+        outputs = [np.asarray(model(value)) for model in (teacher, student)]
+        np.testing.assert_allclose(*outputs, atol=1e-12)
+
+
+def test_a_column_of_weights_beside_an_open_length(float64):
+    """Keras would add it along the positions where there are as many."""
+
+    def model(width):
+        x = keras.Input((None, 3))
+        h = kl.EinsumDense("btc,cd->btd", (None, width), name="h")(x)
+        h = kl.EinsumDense("btc,cde->btde", (None, width, 1), bias_axes="de", activation="relu")(h)
+        return randomize(keras.Model(x, kl.EinsumDense("btde,dk->btk", (None, 2))(h)))
+
+    teacher, student = model(12), model(18)
+    with pytest.raises(Net2NetError, match="where sides are equal"):
+        grow_into(teacher, student, seed=0)
+
+
+@keras.saving.register_keras_serializable("tests")
+class Refining(kl.Layer):
+    """Adds a column to what enters, again and again."""
+
+    def build(self, shape):
+        self.kernel = self.add_weight(shape=(shape[-1], 1), name="kernel")
+
+    def call(self, x):
+        return ops.fori_loop(0, 2, lambda i, h: ops.tanh(ops.add(h, ops.matmul(h, self.kernel))), x)
+
+
+def test_a_column_that_is_added_in_a_loop(float64):
+    x = keras.Input((12, 3))
+    h = Refining(name="loop")(kl.Dense(8, name="h")(x))
+    h = kl.Flatten()(kl.Dense(8, activation="relu", name="behind")(h))
+    teacher = randomize(keras.Model(x, kl.Dense(2)(h)))
+    for factor in (1.5, 2):
+        student = quietly(net2wider_net, teacher, factor, split="random", seed=0)
+        assert student.get_layer("behind").units == 8 * factor
+        value = np.random.default_rng(0).normal(size=(1, 12, 3))
+        outputs = [np.asarray(model(value)) for model in (teacher, student)]
+        np.testing.assert_allclose(*outputs, atol=1e-12)
 
 
 @pytest.mark.parametrize("shapes", [[(6, 4), (1, 4)], [(6, 6, 4), (6, 1, 4)], [(4,), (4,)], [(6, 6, 4), (6, 6, 1)]])

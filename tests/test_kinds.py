@@ -214,3 +214,26 @@ def test_nothing_is_warned_of_where_all_grew():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         net2wider_net(teacher, 2, seed=0, strict=True)
+
+
+def test_parts_of_an_axis_that_grew_are_told_and_not_warned_of():
+    """The channels of each head stay where there are more heads; else nothing is said of their number."""
+    _, teacher, _, _ = case("vision transformer")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert "summed over" in reasons(net2wider_net(teacher, 2, seed=0, strict=True))
+    _, teacher, _, _ = case("bert backbone")
+    assert "number grows" not in reasons(quietly(net2wider_net, teacher, 2, seed=0))
+
+
+def test_a_teacher_that_cannot_be_asked_is_grown_by_proof_alone():
+    """Such as one with the channels first, which no CPU runs."""
+
+    class Abroad(kl.Layer):
+        def call(self, x):
+            if not isinstance(x, keras.KerasTensor) and hasattr(x, "numpy"):
+                raise NotImplementedError("not on this machine")
+            return x
+
+    student = net2wider_net(table(kl.Dense(4, name="a"), Abroad()), 2)
+    assert student.get_layer("a").units == 8

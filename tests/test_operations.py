@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from helpers import Net2NetError, grow_into
 from helpers import groups as g
-from helpers import grow_into
 from helpers import operations as o
 from helpers import reading as rd
 from helpers import rows as r
@@ -1037,6 +1037,11 @@ def _(x, a, b, c):
     return h @ b + k @ c
 
 
+def many(x):
+    """A small number that is computed, and not 1."""
+    return 3 - tf.cast(x[0, 0, 0] > 0, tf.int32)
+
+
 @case("Slice", [(5, 7), (4, 2), (3, 2)], "0.1 1.0 2.0")
 def _(x, a, b, c):
     h = x @ a
@@ -1061,6 +1066,22 @@ def _(x, a, b, c):
 def _(x, a, b, c):
     h, n = x @ a, c.shape[0]
     return h[..., :-n] @ b + h[:, :, -n:] @ c
+
+
+@case("Slice: positions at a place that is computed", [(5, 4), (4, 2)], "0.1 1.0")
+def _(x, a, b):
+    return R.Slice(input=x @ a, begin=tf.stack([0, many(x) - 2, 0]), size=[2, 2, a.shape[1]]) @ b
+
+
+@case("Slice: as many as is computed", [(5, 4)], "")
+def _(x, a):
+    h = x @ a
+    return tf.reduce_sum(R.Slice(input=h, begin=[0, 0, 0], size=tf.stack([2, 3, many(x)])), -1)
+
+
+@case("StridedSlice: as many as is computed", [(5, 4)], "")
+def _(x, a):
+    return tf.reduce_sum((x @ a)[..., : many(x)], -1)
 
 
 @case("StridedSlice: one position", [(5, 4), (4, 2)], "0.1 1.0")
@@ -1220,7 +1241,7 @@ for kind in ("Shape", "ShapeN", "Size", "Rank"):
     @case(kind, [(5, 4), (4, 2)], "0.1 1.0")
     def _(x, a, b, kind=kind):
         h = x @ a
-        n = R.ShapeN(input=[h])[0] if kind == "ShapeN" else getattr(R, kind)(input=h if kind == "Rank" else x)
+        n = R.ShapeN(input=[x])[0] if kind == "ShapeN" else getattr(R, kind)(input=h if kind == "Rank" else x)
         return h @ b * tf.cast(tf.reshape(n, [-1])[0], tf.float64)
 
 
@@ -1334,6 +1355,19 @@ for kind in ("If", "StatelessIf"):
         return tf.reduce_sum(tf.cond(x[0, 0, 0] > 0, lambda: (x @ a) * b, lambda: tf.nn.relu(x @ c)), -1)
 
 
+for kind in ("Case", "StatelessCase"):
+
+    @case(kind, [(5, 4), (5, 4), (4, 2)], "0.1 1.1 2.0")
+    def _(x, a, b, c, kind=kind):
+        state = tf.random.get_global_generator().state if kind == "Case" else None  # what has one is not stateless
+
+        def first():
+            return tf.nn.relu(x @ a) if state is None else tf.nn.relu(x @ a) + 0 * tf.cast(state[0], x.dtype)
+
+        which = tf.cast(x[0, 0, 0] > 0, tf.int32)
+        return tf.switch_case(which, [first, lambda: x @ b, lambda: tf.tanh(x @ b)]) @ c
+
+
 @tf.function
 def dense(x, kernel):
     return tf.nn.relu(x @ kernel)
@@ -1347,6 +1381,32 @@ def _(x, a, b, c):
 @case("PartitionedCall: twice, with other weights", [(5, 4), (5, 4), (4, 2), (4, 2)], "0.1 1.1 2.0 3.0")
 def _(x, a, b, c, d):
     return dense(x, a) @ c + dense(x, b) @ d
+
+
+@tf.function(input_signature=[tf.TensorSpec([None, None, None], "float64")])
+def halves(x):
+    a, b = tf.split(x, 2, -1)
+    return tf.reduce_sum(a * tf.sigmoid(b), -1)
+
+
+@case("PartitionedCall: halves of an unknown number", [(5, 4)], "")
+def _(x, a):
+    return halves(x @ a)
+
+
+def chosen(x):
+    """What enters, with an unknown number of channels."""
+    return tf.gather(x, tf.where(x[0, 0] < 10)[:, 0], axis=-1)
+
+
+@case("Mul: by an unknown number", [(5,), (5, 2)], "")
+def _(x, a, b):
+    return (chosen(x) * a) @ b
+
+
+@case("MatMul: of an unknown number", [(5, 2)], "")
+def _(x, a):
+    return tf.matmul(chosen(x)[0], a)[None]
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -1366,3 +1426,41 @@ def test_every_rule_has_a_case():
     had = {name.split(":")[0] for name in CASES}
     assert not set(o.RULES) - had - set(APART)
     assert not had - set(o.RULES)
+
+
+@tf.function
+def width_of(x):
+    return tf.shape(x)[-1]
+
+
+BY_WIDTH = {
+    "a slice of positions": lambda h: tf.slice(h, (0, h.shape[-1] // 4, 0), (-1, 1, -1)),
+    "one position": lambda h: h[:, h.shape[-1] // 4],
+    "every so many positions": lambda h: h[:, :: 5 - h.shape[-1] // 4],
+    "a number from a function": lambda h: h * tf.cast(width_of(h), h.dtype),
+    "a number of unknown sides": lambda h: h * tf.cast(R.Shape(input=h)[-1], h.dtype),
+    "a number in a branch": lambda h: tf.switch_case(tf.shape(h)[0] - 2, [lambda: h * h.shape[-1], lambda: h]),
+}
+
+
+@pytest.mark.parametrize("name", BY_WIDTH)
+def test_what_depends_on_the_width_is_refused_without_numbers(name):
+    def model(width):
+        return model_of(lambda x, a: tf.reduce_sum(BY_WIDTH[name](x @ a), -1), (5, 5), [(5, width)])
+
+    with pytest.raises(Net2NetError, match="cuts at another place|depends on the width"):
+        grow_into(model(4), model(8), check=False)
+
+
+def test_a_number_from_a_function_may_be_of_what_stays():
+    def model(width):
+        return model_of(lambda x, a: tf.reduce_sum(positions(x @ a), -1), (3, 5), [(5, width)])
+
+    @tf.function
+    def positions(h):
+        return h * tf.cast(tf.range(tf.shape(h)[1]), h.dtype)[:, None]
+
+    teacher = model(4)
+    value = np.random.default_rng(0).normal(size=(2, 3, 5))
+    student = grow_into(teacher, model(8), check=False)
+    np.testing.assert_allclose(teacher(value), student(value), atol=1e-12)
