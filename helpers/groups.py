@@ -440,5 +440,5 @@ def draws(reading, sizes, split, rng):
     for each, width in sizes.items():
         draw = w.balanced_mapping if each in balanced else w.random_mapping
         mapping = draw(each.width, width, rng)
-        found[each] = mapping, w.copy_shares(mapping, split, rng)
+        found[each] = mapping, w.copy_shares(mapping, split if split in w.SHARED else "equal", rng)
     return found

@@ -52,8 +52,10 @@ def net2wider_net(
         "net2wider" copies units, and keeps the function. The others give new units random incoming weights: "zeropad"
         with outgoing weights of zero, which keeps the function too; "randompad", the baseline that does not, with
         random ones.
-    split : {"equal", "random"}
-        How copies share outgoing weights; see `copy_shares`. Both are exact; "random" lets copies part in training.
+    split : {"equal", "random", "weights", "noise"}
+        How copies share outgoing weights. All are exact. "equal": copies stay equal in training. "random": one share
+        for each unit, drawn; their gradients are parallel. "weights": one share for each weight, drawn. "noise": equal
+        shares, with noise as large as the weights that cancels among the copies; these part most.
     noise : float
         Standard deviation of the relative noise on the incoming weights of copies. 0 keeps the function.
     seed : int, optional
@@ -343,7 +345,7 @@ class _Filling:
     """The weights of a student: the teacher's, with every axis where its row puts it."""
 
     def __init__(self, reading, sizes, init, split, noise, rng):
-        self.reading, self.init, self.noise, self.rng = reading, init, noise, rng
+        self.reading, self.init, self.split, self.noise, self.rng = reading, init, split, noise, rng
         self.draws = g.draws(reading, sizes, split, rng)
         self.placed = {}
         self.origin, self.paths = {}, {}  # id of a student's weight, and its path -> the teacher's
@@ -370,6 +372,8 @@ class _Filling:
             if role == 1:
                 if self.init == "randompad":
                     array = placing.pad_random(placing.place_outputs(array, index, axis), copies, self.rng, axis)
+                elif self.init == "net2wider" and self.split not in w.SHARED:
+                    array = placing.place_parted(array, index, self.split, self.rng, axis)
                 else:
                     array = placing.place_inputs(array, index, shares if self.init == "net2wider" else ~copies, axis)
                 continue

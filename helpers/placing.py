@@ -36,6 +36,35 @@ def place_inputs(array: np.ndarray, mapping: np.ndarray, shares: np.ndarray, axi
     return placed
 
 
+def place_parted(
+    array: np.ndarray, mapping: np.ndarray, split: str, rng: np.random.Generator, axis: int = -2
+) -> np.ndarray:
+    """Let the axis of `array` that counts inputs follow `mapping`, so that copies differ in every weight.
+
+    With "weights" each weight has shares of its own. With "noise" the shares are equal, and each copy gets noise of the
+    weights' own size, from which the mean over the copies is taken away, so that it cancels.
+
+    >>> placed = place_parted(np.array([[1.0], [2.0]]), [0, 1, 1], "noise", np.random.default_rng(0))
+    >>> placed[0], (placed[1] + placed[2]).round(12)
+    (array([1.]), array([2.]))
+    """
+    check_floating("weights", array)
+    mapping = indices(mapping)
+    placed, precision = np.take(array, mapping, axis=axis), np.promote_types(array.dtype, "float32")
+    drawn = rng.random(placed.shape, precision) if split == "weights" else rng.standard_normal(placed.shape, precision)
+    if split == "weights":
+        drawn += 0.25  # away from 0, so that no copy starts cut off from the next layer
+    order = np.argsort(mapping, kind="stable")
+    starts = np.searchsorted(mapping[order], np.arange(array.shape[axis]))
+    sums = np.take(np.add.reduceat(np.take(drawn, order, axis=axis), starts, axis=axis), mapping, axis=axis)
+    if split == "weights":
+        return (placed * (drawn / sums)).astype(array.dtype)
+    counts = np.bincount(mapping)[mapping].astype(precision)
+    counts = np.expand_dims(counts, tuple(range(1, array.ndim - axis % array.ndim)))
+    size = np.sqrt(np.mean(np.square(array, dtype=precision)))
+    return ((placed + size * (drawn - sums / counts)) / counts).astype(array.dtype)
+
+
 def add_noise(array: np.ndarray, new: np.ndarray, noise: float, rng: np.random.Generator, axis: int = -1) -> np.ndarray:
     """Disturb the entries of `array` that `new` (a bool for each entry of `axis`) marks as copies.
 

@@ -7,9 +7,10 @@ import keras
 import numpy as np
 
 from helpers import groups as g
-from helpers import proof, training
+from helpers import proof
 from helpers import rows as r
 from helpers import settings as st
+from helpers import weights as w
 from helpers.checks import Net2NetError
 
 __all__ = ["growth"]
@@ -77,11 +78,17 @@ class Growth(list):
         For as long as both are trained on the same batches, without draws, regularizers and clipped norms, and with an
         epsilon that is small beside the gradients. `use_rates` applies them. Arrays that fit the weight's shape.
         """
-        if not isinstance(self._law, training.Law) or self._law.update is None:
-            why = self._law if isinstance(self._law, str) else "its optimizer looks at whole weights at once"
-            why = "it is not compiled" if self._law is None else why
-            raise Net2NetError(f"rates: there are none for this student, because {why}")
-        return self._filling.rates(self._law.update)
+        if self._law is None:
+            why = "it is not compiled"
+        elif isinstance(self._law, str):
+            why = self._law
+        elif self._law.update is None:
+            why = "its optimizer looks at whole weights at once"
+        elif self._filling.split not in w.SHARED:
+            why = f"its split {self._filling.split!r} parts the copies"
+        else:
+            return self._filling.rates(self._law.update)
+        raise Net2NetError(f"rates: there are none for this student, because {why}")
 
     def left(self):
         """What stayed though it is hidden, and not part of an axis that grew."""

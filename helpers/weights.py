@@ -25,10 +25,11 @@ from helpers.checks import (
     generator,
     warn_if_not_finite,
 )
-from helpers.placing import add_noise, indices, pad_random, place_inputs, place_outputs
+from helpers.placing import add_noise, indices, pad_random, place_inputs, place_outputs, place_parted
 
 INITS = ("net2wider", "zeropad", "randompad")
-SPLITS = ("equal", "random")
+SHARED = ("equal", "random")  # one share for each unit
+SPLITS = (*SHARED, "weights", "noise")
 PAD_BIAS = 0.1
 Source = int | np.random.Generator | None  # of draws: a seed, a generator, or what the operating system gives
 
@@ -179,7 +180,7 @@ def copy_shares(mapping: ArrayLike, split: str = "equal", rng: Source = None) ->
     ----------
     Chen et al. 2016, section 2.3, for "equal".
     """
-    check_choice("split", split, SPLITS)
+    check_choice("split", split, SHARED)
     counts, mapping = replication_counts(mapping), indices(mapping)
     if split == "equal":
         return 1.0 / counts[mapping]
@@ -221,8 +222,9 @@ def wider2net_fc(
         "randompad", the baseline that does not, with random ones.
     mapping : array_like of int, shape (q,), optional
         Which teacher unit each student unit copies; it begins with ``0..n-1``. Drawn if left out. Padding copies none.
-    split : {"equal", "random"}
-        How the copies share the outgoing weight; see `copy_shares`.
+    split : {"equal", "random", "weights", "noise"}
+        How the copies share the outgoing weights. "equal" and "random": one share for each unit; see `copy_shares`.
+        "weights": one share for each weight, drawn. "noise": equal shares, with noise that cancels among the copies.
     noise : float
         Standard deviation of the relative noise on the incoming weights of copies. 0 keeps the function.
     rng : numpy.random.Generator, int or None
@@ -358,8 +360,11 @@ def _wider(w1, b1, w2, q, init, mapping, split, noise, rng):
     rng = _draws(rng)
     mapping = random_mapping(n, q, rng) if mapping is None else check_mapping(mapping, n, q)
     new = np.arange(q) >= n
-    shares = copy_shares(mapping, split, rng) if init == "net2wider" else ~new  # padding divides nothing
-    u1, u2 = place_outputs(w1, mapping), place_inputs(w2, mapping, shares)
+    u1 = place_outputs(w1, mapping)
+    if init == "net2wider" and split not in SHARED:
+        u2 = place_parted(w2, mapping, split, rng)
+    else:  # padding divides nothing
+        u2 = place_inputs(w2, mapping, copy_shares(mapping, split, rng) if init == "net2wider" else ~new)
     c1 = None if b1 is None else place_outputs(np.asarray(b1), mapping)
     if init != "net2wider":
         u1 = pad_random(u1, new, rng)

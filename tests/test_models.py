@@ -1203,7 +1203,10 @@ ERRORS = {
         lambda: net2wider_net(small(), 2, init="zeros"),
         "init: expected 'net2wider' or 'zeropad' or 'randompad', got 'zeros'",
     ),
-    "split": (lambda: net2wider_net(small(), 2, split="half"), "split: expected 'equal' or 'random', got 'half'"),
+    "split": (
+        lambda: net2wider_net(small(), 2, split="half"),
+        "split: expected 'equal' or 'random' or 'weights' or 'noise', got 'half'",
+    ),
     "noise": (lambda: net2wider_net(small(), 2, noise=-1), "noise: expected a standard deviation of 0 or more, got -1"),
     "unbuilt": (
         lambda: net2wider_net(unbuilt(), 2),

@@ -365,3 +365,11 @@ def test_only_new_units_can_be_trained():
             assert not changed[~new].any()
         else:
             assert not changed.any()
+
+
+@pytest.mark.parametrize("split", ["weights", "noise"])
+def test_splits_that_part_the_copies_have_no_rates(split):
+    student = net2wider_net(trained(dense, ko.Adam(0.01)), 2, split=split, seed=0)
+    assert int(student.optimizer.iterations) == 5
+    with pytest.raises(Net2NetError, match=f"rates: .*its split '{split}' parts the copies"):
+        _ = growth(student).rates

@@ -114,10 +114,11 @@ def cases(draw, dtypes=("float64", "float32"), ranks=(0, 1, 2, 3)):
 
 
 seeds = st.integers(0, 2**32 - 1)
-splits = st.sampled_from(["equal", "random"])
+splits = st.sampled_from(w.SHARED)
+all_splits = st.sampled_from(w.SPLITS)
 
 
-@given(cases(), splits, seeds)
+@given(cases(), all_splits, seeds)
 def test_wider_keeps_the_function(case, split, seed):
     u1, c1, u2 = case.wider(*case.arrays, case.q, split=split, rng=seed)
     case.check_same_function((u1, c1, u2))
@@ -130,7 +131,7 @@ def test_wider_keeps_the_function(case, split, seed):
         assert u2.shape == (*case.w2.shape[:-2], case.q, case.w2.shape[-1])
 
 
-@given(cases(), splits, st.data())
+@given(cases(), all_splits, st.data())
 def test_wider_keeps_the_function_under_any_mapping(case, split, data):
     copies = data.draw(st.lists(st.integers(0, case.n - 1), min_size=case.q - case.n, max_size=case.q - case.n))
     mapping = [*range(case.n), *copies]
@@ -141,13 +142,13 @@ def test_wider_keeps_the_function_under_any_mapping(case, split, data):
         np.testing.assert_array_equal(c1, case.b1[mapping])
 
 
-@given(cases(), splits, seeds)
+@given(cases(), all_splits, seeds)
 def test_twice_wider_keeps_the_function(case, split, seed):
     once = case.wider(*case.arrays, case.q, split=split, rng=seed)
     case.check_same_function(case.wider(*once, case.q + 3, split=split, rng=seed))
 
 
-@given(cases(dtypes=("float16", "float32", "float64")), splits, st.sampled_from([0.0, 0.5]), seeds)
+@given(cases(dtypes=("float16", "float32", "float64")), all_splits, st.sampled_from([0.0, 0.5]), seeds)
 def test_inputs_stay_and_dtypes_are_kept(case, split, noise, seed):
     for init in w.INITS:
         given_ = [a for a in case.arrays if a is not None]
@@ -161,7 +162,7 @@ def test_inputs_stay_and_dtypes_are_kept(case, split, noise, seed):
                 assert not any(np.shares_memory(result, a) for a in given_)
 
 
-@given(cases(dtypes=("float16",)), splits, seeds)
+@given(cases(dtypes=("float16",)), all_splits, seeds)
 def test_wider_in_half_precision(case, split, seed):
     case.check_same_function(case.wider(*case.arrays, case.q, split=split, rng=seed))
 
@@ -183,7 +184,7 @@ def test_what_gives_no_draws_is_refused(rng, told):
         lambda: w.copy_shares([0, 1, 0], "random", rng),
         lambda: w.wider2net_fc(np.eye(2), None, np.eye(2), 4, rng=rng),
     ):
-        with pytest.raises(w.Net2NetError, match=f"rng: expected {told}"):
+        with pytest.raises(Net2NetError, match=f"rng: expected {told}"):
             draw()
 
 
@@ -431,7 +432,10 @@ ERRORS = {
         lambda: w.wider2net_fc(W1, B1, W2, 6, "zeros"),
         "init: expected 'net2wider' or 'zeropad' or 'randompad', got 'zeros'",
     ),
-    "split": (lambda: w.wider2net_fc(W1, B1, W2, 6, split="half"), "split: expected 'equal' or 'random', got 'half'"),
+    "split": (
+        lambda: w.wider2net_fc(W1, B1, W2, 6, split="half"),
+        "split: expected 'equal' or 'random' or 'weights' or 'noise', got 'half'",
+    ),
     "noise": (
         lambda: w.wider2net_fc(W1, B1, W2, 6, noise=-0.1),
         "noise: expected a standard deviation of 0 or more, got",
@@ -507,7 +511,10 @@ ERRORS = {
         lambda: w.replication_counts([[0, 1]]),
         r"mapping: expected a row of integers, got shape \(1, 2\)",
     ),
-    "shares_split": (lambda: w.copy_shares([0, 0], None), "split: expected 'equal' or 'random', got None"),
+    "shares_split": (
+        lambda: w.copy_shares([0, 0], None),
+        "split: expected 'equal' or 'random', got None",
+    ),
     "shares_mapping": (lambda: w.copy_shares([1, 1]), "mapping: expected every unit from 0 to 1"),
     "fc_width": (lambda: w.deeper2net_fc(0), "width: expected at least 1, got 0"),
     "fc_float": (lambda: w.deeper2net_fc(2.5), "width: expected an integer, got 2.5"),
@@ -530,6 +537,38 @@ def test_errors_say_what_was_expected_and_what_came(name):
     with pytest.raises(Net2NetError, match=message):
         call()
     assert issubclass(Net2NetError, ValueError)
+
+
+# Shares of each weight, and noise that cancels
+
+
+def test_how_much_the_gradients_of_copies_part():
+    """For a unit with two copies, by the angle between their incoming gradients: V' delta is what they multiply."""
+    rng = np.random.default_rng(0)
+    w2, delta = rng.normal(size=(1, 500)), rng.normal(size=(300, 500))
+    cosine = {}
+    for split in w.SPLITS:
+        copies = w.wider2net_fc(np.ones((2, 1)), None, w2, 2, split=split, rng=0)[2] @ delta.T
+        cosine[split] = copies[0] @ copies[1] / np.prod(np.linalg.norm(copies, axis=1))
+    assert cosine["equal"] == pytest.approx(1)
+    assert cosine["random"] == pytest.approx(1)
+    assert 0.5 < cosine["weights"] < 0.95
+    assert abs(cosine["noise"]) < 0.3
+
+
+def test_shares_of_weights_are_positive_and_noise_has_the_weights_size():
+    w1, w2 = np.ones((2, 40)), np.random.default_rng(0).normal(0, 3, size=(40, 50))
+    mapping = [*range(40), *range(40), *range(40)]
+    parts = {split: w.wider2net_fc(w1, None, w2, 120, mapping=mapping, split=split, rng=0)[2] for split in w.SPLITS}
+    assert (parts["weights"] / w2[mapping] > 0.05).all()
+    noise = parts["noise"] - w2[mapping] / 3
+    np.testing.assert_allclose(noise.reshape(3, 40, 50).sum(0), 0, atol=1e-13)
+    assert np.std(noise) == pytest.approx(np.std(w2) / 3 * np.sqrt(2 / 3), rel=0.05)
+
+
+def test_copy_shares_has_one_share_for_each_unit():
+    with pytest.raises(Net2NetError, match="split: expected 'equal' or 'random', got 'noise'"):
+        w.copy_shares([0, 1, 1], "noise")
 
 
 # NumPy alone
