@@ -49,20 +49,28 @@ def place_parted(
     (array([1.]), array([2.]))
     """
     check_floating("weights", array)
-    mapping = indices(mapping)
-    placed, precision = np.take(array, mapping, axis=axis), np.promote_types(array.dtype, "float32")
-    drawn = rng.random(placed.shape, precision) if split == "weights" else rng.standard_normal(placed.shape, precision)
+    mapping, source = indices(mapping), np.moveaxis(array, axis, 0)
+    precision = np.promote_types(array.dtype, "float32")
+    counts, (_, firsts) = np.bincount(mapping), np.unique(mapping, return_index=True)
+    # Bytes are drawn, since numbers of full precision would take longer than all else.
+    drawn = rng.integers(256, size=(mapping.size, *source.shape[1:]), dtype=np.uint8).astype(precision)
     if split == "weights":
-        drawn += 0.25  # away from 0, so that no copy starts cut off from the next layer
-    order = np.argsort(mapping, kind="stable")
-    starts = np.searchsorted(mapping[order], np.arange(array.shape[axis]))
-    sums = np.take(np.add.reduceat(np.take(drawn, order, axis=axis), starts, axis=axis), mapping, axis=axis)
+        drawn += 64  # away from 0, so that no copy starts cut off from the next layer
+        drawn[counts[mapping] == 1] = 1
+    sums = drawn[firsts]
+    for j in np.setdiff1d(np.arange(mapping.size), firsts):
+        sums[mapping[j]] += drawn[j]
     if split == "weights":
-        return (placed * (drawn / sums)).astype(array.dtype)
-    counts = np.bincount(mapping)[mapping].astype(precision)
-    counts = np.expand_dims(counts, tuple(range(1, array.ndim - axis % array.ndim)))
-    size = np.sqrt(np.mean(np.square(array, dtype=precision)))
-    return ((placed + size * (drawn - sums / counts)) / counts).astype(array.dtype)
+        placed = np.take(source / sums, mapping, axis=0)
+        placed *= drawn
+    else:
+        copies = counts.astype(precision).reshape(-1, *[1] * (array.ndim - 1))
+        size = np.where(copies > 1, np.sqrt(np.mean(np.square(array, dtype=precision))) / np.std(np.arange(256)), 0)
+        size = size.astype(precision) / copies
+        placed = np.take(source / copies - sums * (size / copies), mapping, axis=0)
+        drawn *= size[mapping]
+        placed += drawn
+    return np.moveaxis(placed.astype(array.dtype, copy=False), 0, axis)
 
 
 def add_noise(array: np.ndarray, new: np.ndarray, noise: float, rng: np.random.Generator, axis: int = -1) -> np.ndarray:
