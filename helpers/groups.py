@@ -363,9 +363,10 @@ class Groups:
             rest -= sizes[each] * channels[each]
             now -= each.width * channels[each]
         if free and rest:
+            near = [w for w in (width - rest, width - rest + min(channels[each] for each in free)) if w > r.width(row)]
             raise Net2NetError(
                 f"widths: layer {name!r} cannot have {width} channels, because they come in runs that share one "
-                f"mapping; the nearest width is {width - rest}"
+                f"mapping; the nearest width is {' or '.join(map(str, near))}"
             )
 
 

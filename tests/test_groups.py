@@ -167,7 +167,7 @@ def test_widths_that_a_run_does_not_allow():
     assert student.get_layer("narrow").filters == 6
     with pytest.raises(
         Net2NetError,
-        match="layer 'depthwise' cannot have 16 channels, because they come in runs .* nearest width is 15",
+        match="layer 'depthwise' cannot have 16 channels, because they come in runs .* nearest width is 15 or ",
     ):
         net2wider_net(model, {"depthwise": 16})
 
