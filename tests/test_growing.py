@@ -90,7 +90,7 @@ def test_a_folder_keeps_one_run(tmp_path):
         ({"stages": [(1, {"wider": 2})]}, "stages: expected either 'widths' or 'after'"),
         ({"stages": [(1, {"widths": 2, "after": "hidden"})]}, "stages: expected either 'widths' or 'after'"),
         ({"stages": [(1, {"widths": 2, "color": "red"})]}, "stages: .* is not what net2wider_net takes"),
-        ({"stages": [(1, {"widths": {"hiden": 8}})]}, "no layer 'hiden'"),
+        ({"stages": [(1, {"widths": {"hidde": 8}})]}, "no layer 'hidde'"),
         ({"epochs": 3}, "epochs: expected none, since the stages count the epochs"),
         ({"model": keras.Sequential([keras.Input((4,)), kl.Dense(1)])}, "is not compiled"),
     ],
