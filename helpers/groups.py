@@ -4,6 +4,7 @@ import difflib
 import html
 import math
 import numbers
+import re
 from dataclasses import dataclass, field
 
 import keras
@@ -78,10 +79,13 @@ class ChannelGroups(list):
 
 
 def table(head, rows):
-    """A table in HTML."""
-    lines = ["".join(f"<th>{html.escape(str(cell))}</th>" for cell in head)]
-    lines += ["".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) for row in rows]
-    return "<table>" + "".join(f"<tr>{line}</tr>" for line in lines) + "</table>"
+    """A table in HTML, whose long names may be broken over lines."""
+
+    def line(kind, cells):
+        texts = (re.sub(r"(?<=[/._])(?=\w)", "<wbr>", html.escape(str(cell))) for cell in cells)
+        return "<tr>" + "".join(f"<{kind}>{text}</{kind}>" for text in texts) + "</tr>"
+
+    return f"<table>{line('th', head)}{''.join(line('td', row) for row in rows)}</table>"
 
 
 def leaves(model, own=False):
