@@ -398,16 +398,20 @@ class _Filling:
         places = self._place(row)
         return np.zeros(r.width(row), bool) if places is None else places[2]
 
-    def rates(self, power):
-        """Factors for the updates of the student's weights, where one is multiplied by the share to this power."""
-        found = {}
-        copied = self.paths if self.init == "net2wider" else {}
-        for path, old in ((path, old) for path, old in copied.items() if old.trainable):
-            rate = np.ones([1] * len(old.shape))
-            for axis, exponent, (_, shares, _) in self._axes(old, -power, 1):
-                rate = rate * np.expand_dims(shares**exponent, tuple(k for k in range(rate.ndim) if k != axis))
-            if rate.size > 1 or rate.ravel()[0] != 1:
-                found[path] = rate
+    def sides(self):
+        """How weights are rated already, and where they widen by copies.
+
+        {path in the student: (factors that `use_rates` gave the teacher, [(axis, whether it divides, shares)])}
+        """
+        rated, found = training.rates_of(self.reading.model), {}
+        for path, old in ((path, old) for path, old in self.paths.items() if old.trainable):
+            axes = self._axes(old, False, True) if self.init == "net2wider" else ()
+            axes = [(axis, divides, shares) for axis, divides, (_, shares, _) in axes]
+            before = np.ones([1] * len(old.shape))
+            if id(old) in rated:
+                before = self.kept(old, np.broadcast_to(rated[id(old)], old.shape), 0, 0, fill=1.0)
+            if axes or id(old) in rated:
+                found[path] = before, axes
         return found
 
     def _axes(self, old, copied, divided):

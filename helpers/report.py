@@ -45,7 +45,7 @@ class Growth(list):
     def __init__(self, groups, sizes, stay, filling):
         sides = st.Widths(groups.reading, sizes)
         super().__init__()
-        self.optimizer, self._law, self._filling = None, None, filling
+        self.optimizer, self._law, self._sides = None, None, filling.sides()  # a filling would keep the teacher
         self.new = {name: filling.new(rows[0]) for name, rows in groups.rows.items()}
         self._natural = set()
         for group in groups:
@@ -74,14 +74,21 @@ class Growth(list):
     def rates(self) -> dict[str, np.ndarray]:
         """A factor for every update of each weight, by its path, that keeps student and continued teacher equal.
 
-        For as long as both are trained on the same batches, without draws, regularizers and clipped norms, and with an
-        epsilon that is small beside the gradients. `use_rates` applies them. Arrays that fit the weight's shape.
+        For as long as both are trained on the same batches, without draws, regularizers and clipped norms, with an
+        epsilon that is small beside the gradients, and with equal shares where a normalization takes the mean of
+        channels. `use_rates` applies them. Arrays that fit the weight's shape.
         """
         if not isinstance(self._law, training.Law) or self._law.update is None:
             why = self._law if isinstance(self._law, str) else "its optimizer looks at whole weights at once"
             why = "it is not compiled" if self._law is None else why
             raise Net2NetError(f"rates: there are none for this student, because {why}")
-        return self._filling.rates(self._law.update)
+        found = {}
+        for path, (rate, axes) in self._sides.items():
+            for axis, divides, shares in axes:
+                factor = shares if divides else shares**-self._law.update
+                rate = rate * np.expand_dims(factor, tuple(k for k in range(rate.ndim) if k != axis))
+            found[path] = rate
+        return {path: rate for path, rate in found.items() if np.any(rate != 1)}
 
     def left(self):
         """What stayed though it is hidden, and not part of an axis that grew."""
