@@ -3,6 +3,7 @@
 import contextlib
 import difflib
 import operator
+import warnings
 from collections import Counter
 from typing import Any, NamedTuple
 
@@ -118,7 +119,10 @@ def net2deeper_net(
         _check_same(teacher, student, x)
     training.compiled_alike(teacher, student)
     pairs = [pair for old, new in builder.made.items() if not bd.is_plain(old) for pair in bd.weight_pairs(old, new)]
-    training.goes_on(teacher, student, training.AsBefore({id(new): old for old, new in pairs}), optimizer)
+    filling = training.AsBefore({id(new): old for old, new in pairs})
+    law, gathered = training.goes_on(teacher, student, filling, optimizer)
+    if gathered and isinstance(law, str):
+        warnings.warn(f"the student's optimizer begins fresh: {law}", stacklevel=2)
     return student
 
 

@@ -3,10 +3,12 @@
 import json
 import os
 from collections.abc import Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from helpers.checks import Net2NetError
 from helpers.deeper import net2deeper_net
@@ -42,8 +44,8 @@ def grow_and_fit(
     model : keras.Model
         As grown and trained last.
     history : dict
-        What `fit` measured, a list for each name with one entry for each epoch of all stages, and ``"stage"``, the
-        number of the stage of each.
+        What `fit` measured, a list for each name with one entry for each epoch of all stages (NaN where it was not
+        measured), and ``"stage"``, the number of the stage of each.
 
     Raises
     ------
@@ -82,8 +84,9 @@ def grow_and_fit(
             run.begin(i)
         if (left := epochs - run.done) > 0:
             first = len(run.history["stage"])
-            callbacks = [*(fit.get("callbacks") or ()), _Keep(run)]
+            callbacks = [*keras.tree.flatten(fit.get("callbacks") or []), _Keep(run)]
             model.fit(x, y, initial_epoch=first, epochs=first + left, **fit | {"callbacks": callbacks})
+            run.end(model, epochs)
     return model, run.history
 
 
@@ -91,14 +94,14 @@ def _checked(i, stage):
     """A stage, or what is wrong with it."""
     try:
         epochs, how = stage
-        good = isinstance(epochs, int) and not isinstance(epochs, bool) and epochs >= 0 and isinstance(how, dict)
+        good = isinstance(epochs, Integral) and not isinstance(epochs, bool) and epochs >= 0 and isinstance(how, dict)
     except (TypeError, ValueError):
         good = False
     if not good:
         raise Net2NetError(f"stages: expected (epochs, how to grow) such as (5, {{'widths': 2}}), got {stage!r} at {i}")
     if how and ("widths" in how) == ("after" in how):
         raise Net2NetError(f"stages: expected either 'widths' or 'after' in how to grow, got {how!r} at {i}")
-    return epochs, how
+    return int(epochs), how
 
 
 def _grown(i, model, how):
@@ -124,7 +127,13 @@ class _Run:
 
     def resumed(self, model):
         """The model that is kept in the folder, or the one given."""
-        if self.folder is None or not (self.folder / "run.json").exists():
+        if self.folder is None:
+            return model
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Net2NetError(f"folder: {self.folder} cannot be made: {error}") from error
+        if not (self.folder / "run.json").exists():
             return model
         kept = json.loads((self.folder / "run.json").read_text())
         if kept["stages"] != json.loads(json.dumps(self.stages, default=str)):
@@ -137,13 +146,23 @@ class _Run:
     def keep(self, model, logs):
         """Note an epoch; what is kept is replaced only when it is whole."""
         self.done += 1
-        for name, value in logs.items():
-            self.history.setdefault(name, []).append(float(value))
+        seen = len(self.history["stage"])
+        for name in {*self.history, *logs} - {"stage"}:
+            values = self.history.setdefault(name, [np.nan] * seen)
+            values.append(np.asarray(logs.get(name, np.nan), "float64").tolist())
         self.history["stage"].append(self.stage)
+        self._write(model)
+
+    def end(self, model, epochs):
+        """Note a stage as ended, also by a callback, with the weights that callbacks leave at its end."""
+        if self.done:
+            self.done = epochs
+            self._write(model, "_end")
+
+    def _write(self, model, suffix=""):
         if self.folder is None:
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        name = f"model_{len(self.history['stage'])}.keras"
+        name = f"model_{len(self.history['stage'])}{suffix}.keras"
         model.save(self.folder / name)
         kept = {"stages": self.stages, "stage": self.stage, "done": self.done, "history": self.history, "model": name}
         (self.folder / "run.json.part").write_text(json.dumps(kept, default=str))

@@ -11,13 +11,14 @@ import keras
 import numpy as np
 
 from helpers import building as bd
-from helpers import classes, placing, proof, training
+from helpers import classes, proof, training
 from helpers import groups as g
 from helpers import reading as rd
 from helpers import rows as r
 from helpers import settings as st
 from helpers import weights as w
 from helpers.checks import Net2NetError, check_choice, check_noise, check_width, generator, warn_if_not_finite
+from helpers.filling import Filling
 from helpers.proof import function_gap
 from helpers.report import GROWN, Growth, growth
 
@@ -182,7 +183,7 @@ class _Widening:
         init, noise = self.how["init"], self.how["noise"]
         if init == "zeropad":
             _check_zeropad(self.reading, sizes)
-        self.filling = _Filling(self.reading, sizes, init, self.how["split"], noise, self.how["rng"])
+        self.filling = Filling(self.reading, sizes, init, self.how["split"], noise, self.how["rng"])
         fill(self.filling)
         proof.check(self.reading, student, sizes, numbers=self.how["check"] and init != "randompad" and not noise)
 
@@ -263,7 +264,7 @@ def grow_into(
     for weight in teacher.weights:
         warn_if_not_finite(f"weight {weight.path!r}", weight.numpy(), stacklevel=3)
     before = [(weight, weight.numpy()) for _, weight in pairs]
-    filling = _Filling(reading, sizes, "net2wider", split, noise, rng)
+    filling = Filling(reading, sizes, "net2wider", split, noise, rng)
     try:
         for old, new in pairs:
             if (array := filling(old, new)) is not None:
@@ -339,88 +340,6 @@ def _units_at(reading, sizes, error):
     for values in reading.calls.get(error.layer, ()):
         rows += [row for value in values for row in value.rows or ()]
     return list(dict.fromkeys(each for row in rows for each in r.units(row) if each in sizes))
-
-
-class _Filling:
-    """The weights of a student: the teacher's, with every axis where its row puts it."""
-
-    def __init__(self, reading, sizes, init, split, noise, rng):
-        self.reading, self.init, self.split, self.noise, self.rng = reading, init, split, noise, rng
-        self.draws = g.draws(reading, sizes, split, rng)
-        self.placed = {}
-        self.origin, self.paths = {}, {}  # id of a student's weight, and its path -> the teacher's
-
-    def _place(self, row):
-        row = r.normal(row)
-        if not any(each in self.draws for each in r.units(row)):
-            return None
-        if row not in self.placed:
-            self.placed[row] = rd.place(row, self.draws)
-        return self.placed[row]
-
-    def __call__(self, old, new):
-        array = old.numpy()
-        self.origin[id(new)] = self.paths[new.path] = old
-        value = self.reading.weights.get(id(old))
-        if value is None or id(old) not in self.reading.read:  # inference does not read it: where it fits, it stays
-            return array if array.shape == tuple(new.shape) else None
-        roles = [role.now().value for role in value.roles]
-        for axis, (row, role) in enumerate(zip(value.rows, roles, strict=True)):
-            if (places := self._place(row)) is None:
-                continue
-            index, shares, copies = places
-            if role == 1:
-                if self.init == "randompad":
-                    array = placing.pad_random(placing.place_outputs(array, index, axis), copies, self.rng, axis)
-                elif self.init == "net2wider" and self.split not in w.SHARED:
-                    array = placing.place_parted(array, index, self.split, self.rng, axis)
-                else:
-                    array = placing.place_inputs(array, index, shares if self.init == "net2wider" else ~copies, axis)
-                continue
-            array = placing.place_outputs(array, index, axis)
-            if self.init == "net2wider":
-                if self.noise and 1 in roles:
-                    array = placing.add_noise(array, copies, self.noise, self.rng, axis)
-            elif 1 in roles or array.ndim > 1:
-                array = placing.pad_random(array, copies, self.rng, axis)
-            else:  # biases begin at 0.1, as in `wider2net_fc`; scales and statistics as in a new layer
-                array[copies] = w.PAD_BIAS if new.name == "bias" else new.numpy()[copies]
-        return array
-
-    def kept(self, old, array, copied, divided, fill=0.0):
-        """Place what an optimizer keeps of a weight, by the powers of shares that axes of each kind ask for."""
-        for axis, power, (index, shares, copies) in self._axes(old, copied, divided):
-            if self.init == "net2wider":
-                array = placing.place_inputs(array, index, shares**power, axis)
-            else:
-                array = placing.place_outputs(array, index, axis)
-                np.moveaxis(array, axis, 0)[copies] = fill
-        return array
-
-    def new(self, row):
-        """Which channels of a row are new in the student."""
-        places = self._place(row)
-        return np.zeros(r.width(row), bool) if places is None else places[2]
-
-    def rates(self, power):
-        """Factors for the updates of the student's weights, where one is multiplied by the share to this power."""
-        found = {}
-        copied = self.paths if self.init == "net2wider" else {}
-        for path, old in ((path, old) for path, old in copied.items() if old.trainable):
-            rate = np.ones([1] * len(old.shape))
-            for axis, exponent, (_, shares, _) in self._axes(old, -power, 1):
-                rate = rate * np.expand_dims(shares**exponent, tuple(k for k in range(rate.ndim) if k != axis))
-            if rate.size > 1 or rate.ravel()[0] != 1:
-                found[path] = rate
-        return found
-
-    def _axes(self, old, copied, divided):
-        """The axes of a weight that widen: where, a power by the role, and how they are placed."""
-        value = self.reading.weights.get(id(old))
-        if value is not None and id(old) in self.reading.read:
-            for axis, (row, role) in enumerate(zip(value.rows, value.roles, strict=True)):
-                if (places := self._place(row)) is not None:
-                    yield axis, divided if role.now().value == 1 else copied, places
 
 
 def _check_zeropad(reading, sizes):

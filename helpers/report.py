@@ -46,7 +46,8 @@ class Growth(list):
     def __init__(self, groups, sizes, stay, filling):
         sides = st.Widths(groups.reading, sizes)
         super().__init__()
-        self.optimizer, self._law, self._filling = None, None, filling
+        self.optimizer, self._law, self._split = None, None, filling.split
+        self._sides = filling.sides()  # the filling itself would keep the teacher
         self.new = {name: filling.new(rows[0]) for name, rows in groups.rows.items()}
         self._natural = set()
         for group in groups:
@@ -75,19 +76,27 @@ class Growth(list):
     def rates(self) -> dict[str, np.ndarray]:
         """A factor for every update of each weight, by its path, that keeps student and continued teacher equal.
 
-        For as long as both are trained on the same batches, without draws, regularizers and clipped norms, and with an
-        epsilon that is small beside the gradients. `use_rates` applies them. Arrays that fit the weight's shape.
+        For as long as both are trained on the same batches, without draws, regularizers and clipped norms, with an
+        epsilon that is small beside the gradients, and with equal shares where a normalization takes the mean of
+        channels. `use_rates` applies them. Arrays that fit the weight's shape.
         """
-        if self._law is None:
+        law = self._law
+        if law is None:
             why = "it is not compiled"
-        elif isinstance(self._law, str):
-            why = self._law
-        elif self._law.update is None:
+        elif isinstance(law, str):
+            why = law
+        elif law.update is None:
             why = "its optimizer looks at whole weights at once"
-        elif self._filling.split not in w.SHARED:
-            why = f"its split {self._filling.split!r} parts the copies"
+        elif self._split not in w.SHARED:
+            why = f"its split {self._split!r} parts the copies"
         else:
-            return self._filling.rates(self._law.update)
+            found = {}
+            for path, (rate, axes) in self._sides.items():
+                for axis, divides, shares in axes:
+                    factor = shares if divides else shares**-law.update
+                    rate = rate * np.expand_dims(factor, tuple(k for k in range(rate.ndim) if k != axis))
+                found[path] = rate
+            return {path: rate for path, rate in found.items() if np.any(rate != 1)}
         raise Net2NetError(f"rates: there are none for this student, because {why}")
 
     def left(self):

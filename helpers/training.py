@@ -85,7 +85,7 @@ def law_of(optimizer: keras.optimizers.Optimizer) -> Law:
     Raises `NoLaw` where what it keeps follows no power of the factor, as factored moments.
     """
     plain = {"gradient_accumulation_steps": None, "use_ema": False, "learning_rate": 0.1, "weight_decay": 0.0}
-    plain |= dict.fromkeys(("clipnorm", "clipvalue", "global_clipnorm"))
+    plain |= dict.fromkeys(("clipnorm", "clipvalue", "global_clipnorm", "loss_scale_factor"))
     settings = optimizer.get_config()
     settings |= {key: value for key, value in plain.items() if settings.get(key) is not None}
     trial = type(optimizer).from_config(settings)
@@ -95,9 +95,10 @@ def law_of(optimizer: keras.optimizers.Optimizer) -> Law:
     weights = [keras.Variable(each, dtype="float32") for third in thirds for each in third]
     trial.build(weights)
     kept = slots(trial)
-    known = {id(each) for values in kept.values() for each in values}
-    if any(len(each.shape) and id(each) not in known for each in trial.variables):
-        raise NoLaw(f"{type(optimizer).__name__} keeps other things than one number for each weight")
+    known = [trial._learning_rate, *scalars(trial).values(), *(each for values in kept.values() for each in values)]
+    known = set(map(id, known))
+    if any(id(each) not in known for each in trial.variables):
+        raise NoLaw(f"{type(optimizer).__name__} keeps other things than one number for each weight, or for all")
 
     def update():
         """Change all by gradients, beside which epsilon is nothing."""
@@ -105,12 +106,15 @@ def law_of(optimizer: keras.optimizers.Optimizer) -> Law:
         trial.apply([*g, *(_placed(each, 1) for each in g), *(_placed(each, 0) for each in g)])
 
     begun = {name: _numbers(values) for name, values in kept.items()}
-    update()
+    for _ in range(3):  # the first may leave what is kept as it is
+        update()
     powers = {}
     for name, values in kept.items():
         now = _numbers(values)
         changes = [a - b for a, b in zip(now, begun[name], strict=True)]
         powers[name] = _power(changes[:2], changes[2:4])
+        if any(each is not None for each in values) and not any(each.any() for each in changes):
+            raise NoLaw(f"{type(optimizer).__name__} keeps {name.strip('_')}, which few updates change")
         if powers[name] is None or _power(now[:2], now[4:]) != 0:
             raise NoLaw(f"{type(optimizer).__name__} keeps {name.strip('_')}, which do not scale with the gradients")
         for array, copied in zip(now[:2], values[2:4], strict=True):
@@ -158,6 +162,15 @@ def slots(optimizer):
     }
 
 
+def scalars(optimizer):
+    """Counts, scales and the like, which an optimizer keeps for all weights together: {name: variable}."""
+    return {
+        name: value
+        for name, value in vars(optimizer).items()
+        if isinstance(value, keras.Variable) and not len(value.shape) and name != "_learning_rate"
+    }
+
+
 class AsBefore(NamedTuple):
     """Weights that a student has as its teacher does."""
 
@@ -183,45 +196,62 @@ def goes_on(teacher, student, filling, wish):
     if not (teacher.compiled and student.compiled):
         return None, False
     old, new = (getattr(each.optimizer, "inner_optimizer", each.optimizer) for each in (teacher, student))
+    gathered = wish == "carry" and getattr(old, "built", False) and int(old._iterations) > 0
     try:
         if type(old) is not type(new):
             raise NoLaw(f"the student's optimizer is {type(new).__name__}, the teacher's {type(old).__name__}")
         law = law_of(old)
+        if gathered:
+            if not student.optimizer.built:
+                student.optimizer.build(student.trainable_variables)
+            levels = [(teacher.optimizer, student.optimizer), (old, new)]
+            for variable, value in _carried(levels, law, filling):
+                variable.assign(value)
     except NoLaw as error:
         law = str(error)
-    except Exception as error:  # it may be the user's, and fail in any way
+    except Exception as error:  # an optimizer may be the user's, and fail in any way
         law = f"it cannot be asked how it answers gradients: {error}"
-    gathered = wish == "carry" and old.built and int(old.iterations) > 0
-    if gathered and isinstance(law, Law):
-        student.optimizer.build(student.trainable_variables)
-        _carry(teacher.optimizer, student.optimizer, (old, new), law, filling)
     return law, gathered
 
 
-def _carry(teachers, students, inner, law, filling):
-    old, new = inner
+def _carried(levels, law, filling):
+    """What a student's optimizer gets: pairs of its variables and values. Learning rates are settings."""
+    found = []
+    for old, new in levels:  # what scales losses may stand around an optimizer
+        fresh = scalars(new)
+        found += [(fresh[name], value) for name, value in scalars(old).items() if name in fresh]
     kept, fresh = slots(old), slots(new)
-    of_weights = [{id(each) for values in known.values() for each in values} for known in (kept, fresh)]
-    rest = [
-        [each for each in optimizer.variables if id(each) not in known]
-        for optimizer, known in zip((teachers, students), of_weights, strict=True)
-    ]
-    for a, b in zip(*rest, strict=True):  # counts, rates, scales
-        b.assign(a)
-    index = {id(weight): i for i, weight in enumerate(old._trainable_variables)}
+    if odd := sorted((kept.keys() ^ fresh.keys()) - {AVERAGE, GRADIENTS}):
+        raise NoLaw(f"only one of the two optimizers keeps {odd[0].strip('_')}")
+    index = {old._var_key(weight): i for i, weight in enumerate(old._trainable_variables)}
+    sources = [filling.origin.get(id(weight)) for weight in new._trainable_variables]
+    places = [None if source is None else index.get(old._var_key(source)) for source in sources]
+    if all(place is None for place in places):
+        raise NoLaw("the teacher's optimizer was not built for its weights")
     for name, values in fresh.items():
         copied, divided = {AVERAGE: (0, 1), GRADIENTS: (1, 0)}.get(name) or (law.powers[name], 0)
-        arrays = [None if each is None else each.numpy() for each in kept[name]]
+        arrays = [None if each is None else each.numpy() for each in kept.get(name, [None] * len(index))]
+        means = [np.mean(each) for each in arrays if each is not None]
         # With no squares yet, the first updates of a new weight would be too large, since many updates were counted.
-        fill = np.mean([np.mean(each) for each in arrays if each is not None]) if copied == 2 else 0.0
-        for weight, slot in zip(new._trainable_variables, values, strict=True):
-            source = filling.origin.get(id(weight))
+        fill = np.nan if name == AVERAGE else np.mean(means) if copied == 2 and means else 0.0
+        for weight, slot, source, place in zip(new._trainable_variables, values, sources, places, strict=True):
             if slot is None:
                 continue
-            if id(source) in index:
-                slot.assign(filling.kept(source, arrays[index[id(source)]], copied, divided, fill))
-            else:
-                slot.assign(weight if name == AVERAGE else np.full(slot.shape, fill))
+            array = None if place is None else arrays[place]
+            if array is not None:
+                array = filling.kept(source, array, copied, divided, fill)
+            if array is None or array.shape != tuple(slot.shape):
+                array = np.full(slot.shape, fill)
+            found.append((slot, np.where(np.isnan(array), weight.numpy(), array) if name == AVERAGE else array))
+    return found
+
+
+def rates_of(model):
+    """What `use_rates` multiplies the updates of a model's weights by: {id of a weight: array}."""
+    optimizer = getattr(model, "optimizer", None)
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    rated = getattr(getattr(optimizer, "update_step", None), "rated", {})
+    return {id(optimizer._trainable_variables[i]): np.array(rate, "float64") for i, rate in rated.items()}
 
 
 def use_rates(student: keras.Model, rates: dict[str, np.ndarray]) -> None:
@@ -230,9 +260,11 @@ def use_rates(student: keras.Model, rates: dict[str, np.ndarray]) -> None:
     Parameters
     ----------
     student : keras.Model
-        A compiled model. Its optimizer is changed in place, until it is saved: files do not keep rates.
+        A compiled model. Its optimizer is changed in place, until it is saved: files do not keep rates. A student of
+        it begins without them; those that `growth` tells of a wider one count them in.
     rates : dict
-        From the path of a weight to a factor, or an array of factors that fits its shape. Other weights keep theirs.
+        From the path of a weight to a factor, or an array of factors that fits its shape. Other weights keep theirs,
+        also of a call before.
 
     Raises
     ------
@@ -247,16 +279,19 @@ def use_rates(student: keras.Model, rates: dict[str, np.ndarray]) -> None:
     if not student.optimizer.built:
         student.optimizer.build(student.trainable_variables)
     optimizer = getattr(student.optimizer, "inner_optimizer", student.optimizer)
-    update, rated = type(optimizer).update_step, {}
+    known = optimizer.update_step
+    update, rated = getattr(known, "plain", known), dict(getattr(known, "rated", {}))
     for i, weight in enumerate(optimizer._trainable_variables):
         if weight.path in rates:
             rated[i] = keras.ops.cast(rates[weight.path], weight.dtype)
 
     def update_step(gradient, variable, learning_rate):
-        rate, before = rated.get(optimizer._get_variable_index(variable)), keras.ops.copy(variable)
-        update(optimizer, gradient, variable, learning_rate)
+        rate = rated.get(optimizer._get_variable_index(variable))
+        before = None if rate is None else keras.ops.copy(variable)
+        update(gradient, variable, learning_rate)
         if rate is not None:
             variable.assign(before + (variable - before) * rate)
 
+    update_step.plain, update_step.rated = update, rated
     optimizer.update_step = update_step
     student.make_train_function(force=True)

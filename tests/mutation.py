@@ -36,7 +36,7 @@ from mutmut.mutation.file_mutation import MutationVisitor, OuterFunctionProvider
 from mutmut.mutation.mutators import mutation_operators
 from mutmut.mutation.pragma_handling import IgnoredCode
 
-CORE = ["reading", "groups", "settings", "building", "classes", "proof", "models", "report", "training"]
+CORE = ["reading", "groups", "settings", "building", "classes", "proof", "models", "filling", "report", "training"]
 
 # Rooms and the files of tests that are to kill their mutants.
 TESTS = [

@@ -75,6 +75,34 @@ def test_an_interrupted_run_goes_on(tmp_path, stopped):
     np.testing.assert_array_equal(finished(X), resumed(X))
 
 
+def test_a_stage_that_a_callback_ended_stays_ended(tmp_path):
+    def early():
+        stop = keras.callbacks.EarlyStopping("loss", patience=1, min_delta=1e9, restore_best_weights=True)
+        return run(stages=[(5, {}), (5, {"widths": 2, "seed": 0})], callbacks=[stop], folder=tmp_path)
+
+    (grown, history), (again, same) = early(), early()
+    assert same == history
+    np.testing.assert_array_equal(again(X), grown(X))
+
+
+def test_arguments_as_fit_takes_them(tmp_path):
+    made = model()
+    made.compile("adam", "mse", metrics=[keras.metrics.F1Score(average=None)])  # measures one number for each class
+    stages = [(np.int64(1), {}), (2, {"widths": {"hidden": np.int64(9)}, "seed": 0})]
+    how = {"validation_data": (X, Y), "validation_freq": 2, "callbacks": keras.callbacks.TerminateOnNaN()}
+    grown, history = run(model=made, stages=stages, folder=tmp_path / "new" / "folder", **how)
+    assert grown.get_layer("hidden").units == 9
+    assert {len(values) for values in history.values()} == {3}
+    assert np.isnan(history["val_loss"][0])
+    assert len(history["f1_score"][0]) == 1
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Net2NetError, match="folder: .* cannot be made"):
+        run(folder=tmp_path / "file")
+
+
 def test_a_folder_keeps_one_run(tmp_path):
     run(folder=tmp_path, stages=[(1, {})])
     with pytest.raises(Net2NetError, match="folder: .* has a run of the stages"):

@@ -1,8 +1,12 @@
 """Training does not notice the growth: what an optimizer has gathered goes on, and so do its rates."""
 
+import gc
+import weakref
+
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers as kl
 from keras import optimizers as ko
 from models_for_tests import float64, quietly, relative_gap
@@ -198,6 +202,121 @@ def test_an_optimizer_of_ones_own_goes_on():
     student = net2wider_net(teacher, 2, split="random", seed=0)
     use_rates(student, growth(student).rates)
     assert parting(teacher, student, 20) < 1e-9
+
+
+class Norms(ko.SGD):
+    """Keeps a number for each weight, of which nobody knows how it changes."""
+
+    def build(self, variables):
+        super().build(variables)
+        self.norms = [self.add_variable(()) for _ in variables]
+
+
+class Rare(ko.SGD):
+    """Keeps what only every tenth update changes."""
+
+    def build(self, variables):
+        super().build(variables)
+        self.sums = [self.add_variable_from_reference(v, name="sum") for v in variables]
+
+    def update_step(self, gradient, variable, learning_rate):
+        kept = self.sums[self._get_variable_index(variable)]
+        kept.assign(keras.ops.where(self._iterations % 10 == 9, kept + gradient, kept))
+        super().update_step(gradient, variable, learning_rate)
+
+
+@pytest.mark.parametrize("kind", [Norms, Rare])
+def test_unknown_laws_never_stop_growth(kind):
+    teacher = trained(dense, kind(0.01))
+    assert growth(net2wider_net(teacher, 2, seed=0)).optimizer.startswith(f"begins fresh: {kind.__name__} keeps")
+    with pytest.warns(UserWarning, match=f"begins fresh: {kind.__name__} keeps"):
+        assert int(net2deeper_net(teacher, "a").optimizer.iterations) == 0
+
+
+ONE = "begins fresh: only one of the two optimizers keeps "
+
+
+@pytest.mark.parametrize(
+    ("teachers", "students", "told"),
+    [
+        (ko.Adam(0.01), ko.Adam(ko.schedules.CosineDecay(0.1, 10)), "goes on"),
+        (ko.Adam(0.01), ko.LossScaleOptimizer(ko.Adam(0.01)), "goes on"),
+        (ko.SGD(0.01), ko.SGD(0.01, use_ema=True, gradient_accumulation_steps=2), "goes on"),
+        (Own(0.01), Own(0.02), "goes on"),
+        (ko.Adam(0.01), ko.Adam(0.01, amsgrad=True), ONE + "velocity_hats"),
+        (ko.SGD(0.01), ko.SGD(0.01, momentum=0.9), ONE + "momentums"),
+        (ko.Muon(0.01, exclude_layers=["a"]), ko.Muon(0.01, exclude_layers=["b"]), "goes on"),
+    ],
+)
+def test_optimizers_of_one_kind_and_other_settings(teachers, students, told):
+    teacher, student = trained(dense, teachers), trained(dense, students)  # its optimizer is built
+    rate, count = float(student.optimizer.learning_rate), len(student.optimizer.variables)
+    scheduled = isinstance(student.optimizer._learning_rate, ko.schedules.LearningRateSchedule)
+    assert growth(grow_into(teacher, student, seed=0)).optimizer == told
+    assert len(student.optimizer.variables) == count
+    assert scheduled or float(student.optimizer.learning_rate) == rate  # is the student's own
+    average = getattr(student.optimizer, "_model_variables_moving_average", [])
+    for weight, kept in zip(student.trainable_variables, average, strict=False):
+        np.testing.assert_array_equal(weight, kept)
+    student.train_on_batch(*batches(teacher, 1)[0])
+
+
+def test_an_optimizer_of_another_model_begins_fresh():
+    optimizer = ko.Adam(0.01)
+    trained(dense, optimizer)
+    student = net2wider_net(trained(dense, optimizer, 0), 2, seed=0)
+    assert growth(student).optimizer == "begins fresh: the teacher's optimizer was not built for its weights"
+
+
+def test_loops_of_ones_own_go_on():
+    """What a tape has watched are no variables of Keras."""
+    teacher = trained(dense, ko.Adam(0.01), 0)
+    for x, y in batches(teacher, 3):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((teacher(x, training=True) - y) ** 2)
+        watched = tape.watched_variables()
+        teacher.optimizer.apply(tape.gradient(loss, watched), watched)
+    student = net2wider_net(teacher, {"a": 9}, seed=0)
+    assert min(np.abs(kept.numpy()).max() for kept in student.optimizer._momentums) > 0
+
+
+def test_averages_of_new_units_begin_as_the_units():
+    student = net2wider_net(trained(dense, ko.SGD(0.01, use_ema=True)), {"a": 9}, init="zeropad", seed=0)
+    kernel = student.get_layer("a").kernel
+    kept = student.optimizer._model_variables_moving_average[student.optimizer._get_variable_index(kernel)]
+    np.testing.assert_array_equal(kept.numpy()[:, 6:], kernel.numpy()[:, 6:])
+
+
+def test_new_weights_of_which_nothing_is_known():
+    """Muon keeps squares of vectors alone, and the teacher has none."""
+    layers = [kl.Dense(6, "relu", use_bias=False, name="a"), kl.Dense(3, use_bias=False)]
+    teacher = trained(lambda: keras.Sequential([keras.Input((5,)), *layers]), ko.Muon(0.01))
+    student = net2deeper_net(teacher, "a", activation="parametric")
+    student.train_on_batch(*batches(teacher, 1)[0])
+    assert all(np.isfinite(weight).all() for weight in student.get_weights())
+
+
+def test_reports_do_not_keep_teachers():
+    model, met = trained(dense, ko.Adam(0.01)), []
+    for width in (7, 8, 9):
+        met.append(weakref.ref(model))
+        model = net2wider_net(model, {"a": width}, seed=0)
+    gc.collect()
+    assert not any(each() for each in met)
+    assert growth(model).rates
+
+
+@pytest.mark.usefixtures("float64")
+def test_rates_of_a_rated_teacher():
+    teacher = net2wider_net(trained(dense, ko.SGD(0.01, momentum=0.9)), {"a": 9}, seed=0)
+    rates = growth(teacher).rates
+    for path in rates:
+        use_rates(teacher, {path: rates[path]})  # one after the other
+    student = net2wider_net(teacher, {"a": 14, "b": 7}, seed=1)
+    use_rates(student, growth(student).rates)
+    assert parting(teacher, student, 20) < 1e-9
+    new = net2wider_net(teacher, {"b": 7}, init="zeropad", seed=1)
+    assert growth(new).rates.keys() == rates.keys()
 
 
 # Counts, schedules, scales, files, new weights
