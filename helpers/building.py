@@ -392,8 +392,8 @@ def fill(old, new, placed):
     _name_alike(old, new)
     for old_weight, new_weight in weight_pairs(old, new):
         array = placed(old_weight, new_weight)
-        if array is None:
-            continue
+        if array is None:  # training alone reads it; what it began with may be zeros that are not its own
+            array = np.resize(old_weight.numpy(), new_weight.shape)
         if array.shape != tuple(new_weight.shape):
             raise Unbuildable(
                 old,

@@ -10,6 +10,7 @@ Staged Training (Shen et al. 2022, arXiv:2203.06211) proves it for equal shares 
 
 import inspect
 import warnings
+from collections import Counter
 from typing import NamedTuple
 
 import keras
@@ -273,9 +274,11 @@ def use_rates(student: keras.Model, rates: dict[str, np.ndarray]) -> None:
     """
     if not student.compiled:
         raise Net2NetError(f"student: model {student.name!r} is not compiled, so that it has no optimizer")
-    paths = {weight.path for weight in student.trainable_variables}
-    if missing := [path for path in rates if path not in paths]:
-        raise Net2NetError(f"rates: model {student.name!r} has no trainable weight {missing[0]!r}")
+    paths = Counter(weight.path for weight in student.trainable_variables)
+    for path in rates:
+        if paths[path] != 1:
+            count = "two trainable weights" if paths[path] else "no trainable weight"
+            raise Net2NetError(f"rates: model {student.name!r} has {count} {path!r}")
     if not student.optimizer.built:
         student.optimizer.build(student.trainable_variables)
     optimizer = getattr(student.optimizer, "inner_optimizer", student.optimizer)

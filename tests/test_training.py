@@ -127,6 +127,14 @@ def test_layer_normalization_stays_equal_with_equal_shares():
     assert parting(teacher, student, 40) < 1e-9
 
 
+def test_what_training_alone_reads_is_not_left_at_zero():
+    """A spectral normalization divides by what its vector finds."""
+    layers = [kl.SpectralNormalization(kl.Dense(6)), kl.Dense(3)]
+    teacher = trained(lambda: keras.Sequential([keras.Input((5,)), *layers]), ko.SGD(0.01))
+    student = net2wider_net(teacher, 2, seed=0)
+    assert np.isfinite(student.train_on_batch(*batches(teacher, 1)[0]))
+
+
 @pytest.mark.usefixtures("float64")
 def test_without_the_state_or_the_rates_they_part():
     """What the tests above would find."""
@@ -447,6 +455,9 @@ def test_rates_of_what_a_model_has_not():
     teacher = trained(dense, ko.SGD(0.01))
     with pytest.raises(Net2NetError, match="no trainable weight 'c/kernel'"):
         use_rates(teacher, {"c/kernel": 2.0})
+    teacher.trainable_variables[2]._path = teacher.trainable_variables[0].path  # as sublayers of one name have it
+    with pytest.raises(Net2NetError, match="has two trainable weights"):
+        use_rates(teacher, {teacher.trainable_variables[0].path: 2.0})
 
 
 @pytest.mark.parametrize(
