@@ -86,7 +86,7 @@ class Growth(list):
         elif isinstance(law, str):
             why = law
         elif law.update is None:
-            why = "its optimizer looks at whole weights at once"
+            why = "its optimizer answers gradients by no power of the shares, as one that looks at whole weights does"
         elif self._split not in w.SHARED:
             why = f"its split {self._split!r} parts the copies"
         else:
