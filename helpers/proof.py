@@ -13,6 +13,7 @@ from helpers import reading as rd
 from helpers import rows as r
 from helpers.building import variables_of
 from helpers.checks import Net2NetError
+from helpers.layout import strided_axes
 
 
 class Parted(Net2NetError):
@@ -265,18 +266,11 @@ def _starts(op, begin):
         whole = [side == taken > 0 for side, taken in zip(sides, o.shape_of(op.outputs[0]), strict=True)]
         begin = [None] * len(sides) if begin is None else begin.tolist()
         return {axis: 0 if whole[axis] else first for axis, first in enumerate(begin)}
-    masks = {name: op.get_attr(f"{name}_mask") for name in ("begin", "ellipsis", "new_axis")}
-    count, found, axis = op.inputs[1].shape[0], {}, 0
-    for k in range(count):
-        if masks["ellipsis"] >> k & 1:
-            behind = sum(1 for later in range(k + 1, count) if not masks["new_axis"] >> later & 1)
-            axis = len(sides) - behind
-        elif not masks["new_axis"] >> k & 1:
-            start = None if begin is None else int(begin[k])
-            found[axis] = (
-                0 if masks["begin"] >> k & 1 else start if start is None or start >= 0 else start + sides[axis]
-            )
-            axis += 1
+    found, ignored = {}, op.get_attr("begin_mask")
+    for axis, k in strided_axes(op, len(sides)):
+        if axis is not None and k is not None:
+            start = 0 if ignored >> k & 1 else None if begin is None else int(begin[k])
+            found[axis] = start + sides[axis] if start is not None and start < 0 else start
     return found
 
 
