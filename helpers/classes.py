@@ -80,18 +80,13 @@ class Class:
             return False
         if pairs is None:
             return True  # it may want others to change with it
-        sides = [
+        own = [  # what is natural to the model, but for its outputs
             (row, side)
             for old, new in pairs
             if id(old) in self.reading.read
             for row, side in zip(self.reading.weights[id(old)].rows, new.shape, strict=False)
+            if not r.units(row) and (why := r.reason(r.normal(row)) or "").startswith(g.NATURAL) and "output" not in why
         ]
-        natural = [
-            (row, side)
-            for row, side in sides
-            if (r.reason(r.normal(row)) or "").startswith(g.NATURAL) and not r.units(row)
-        ]
-        own = [(row, side) for row, side in natural if "output" not in r.reason(r.normal(row))]
         same = all(old.shape == new.shape for old, new in pairs)
         return not same and all(r.width(row) == side for row, side in own)
 

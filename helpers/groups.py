@@ -12,20 +12,12 @@ import keras
 from helpers import building as bd
 from helpers import rows as r
 from helpers import settings as st
-from helpers import weights as w
 from helpers.checks import Net2NetError, check_width
 
-# Why an axis is no channel that anyone would widen.
-NATURAL = (
-    "it is the model's",
-    "it is the size of a kernel",
-    "its entries are looked up",
-    "it counts",
-)
-
-
+# How the reasons begin for which an axis is no channel that anyone would widen.
+NATURAL = ("it is the model's", "it is the size of a kernel", "its entries are looked up", "it counts")
 INNER = "the channels of each head or group stay as they are; their number grows"
-# So are these, unless a layer makes its channels along it.
+# Likewise, unless a layer makes its channels along the axis.
 PLACES = ("it is a position", "it is a new axis", "it is what is left of an axis")
 
 
@@ -89,9 +81,9 @@ def table(head, rows):
 
 
 def leaves(model, own=False):
-    """The layers that a model is called by name for: those of its graph, and of plain graphs inside.
+    """The layers whose names count for a model: those of its graph, and of plain graphs inside.
 
-    In a model of a class of its own, of any graphs inside.
+    In a model of a class of its own, also those of models inside that are no plain graphs.
     """
     own = own or not bd.is_plain(model)
     for layer in model.layers:
@@ -131,14 +123,15 @@ class Groups:
         return (odd or reasons)[0], not odd
 
     def _inner(self):
-        """Units that are met with certain others alone, as the channels of a head with heads: {units: those others}."""
+        """Units that always stand beside certain others, as the channels of a head beside heads: {units: those others}.
+
+        Of two that always stand together, the first met leads. Widening by a factor leaves those that are led.
+        """
         met = {}  # units -> for each side of each weight that has them, what it has beside them
         for key in self.reading.read:
             value = self.reading.weights[key]
             for way in (0, 1):
-                axes = [
-                    row for row, role in zip(value.rows, value.roles, strict=True) if (role.now().value or 0) == way
-                ]
+                axes = [row for row, role in value.axes() if (role.now().value or 0) == way]
                 for axis, row in enumerate(axes):
                     others = {each for k, other in enumerate(axes) if k != axis for each in r.units(other)}
                     for segment in r.normal(row):
@@ -188,8 +181,7 @@ class Groups:
         weights = [v for v in getattr(layer, "weights", ()) if id(v) in reading.read]
         out = set(r.members(row)) if row is not None else set()
         why = r.reason(r.normal(row)) if row is not None and not r.units(row) else None
-        rows = [row for value in reading.enters.get(layer, ()) if value for row in value.rows or ()]
-        entered = {units for row in rows for units in r.members(row)}
+        entered = {units for row in reading.rows_in(layer) for units in r.members(row)}
         made, shared, inner = [], [], {}
         for v in weights:
             value = reading.weights[id(v)]
@@ -249,7 +241,7 @@ class Groups:
     def _name_rest(self, v):
         """Name what no layer's output shows, such as a weight of the user's own."""
         value, layer = self.reading.weights[id(v)], self.layer_of.get(id(v))
-        for row, role in zip(value.rows, value.roles, strict=True):
+        for row, role in value.axes():
             for units in r.members(row):
                 if units not in self.of:
                     if units.fixed and (role.now().value == 1 or units.fixed.startswith(NATURAL)):
@@ -268,27 +260,24 @@ class Groups:
     def _by_factor(self, factor, round_to):
         if isinstance(factor, bool) or not isinstance(factor, numbers.Real) or not 1 < factor < math.inf:
             raise Net2NetError(f"widths: expected a factor over 1 or a dict {{name: new width}}, got {factor!r}")
-        sizes, stay = {}, {}
+        sizes = {}
         for each in self.of:
-            if each.fixed:
-                continue
-            if any(leader in self.of and not leader.fixed for leader in self.inner.get(each, ())):
+            led = any(leader in self.of and not leader.fixed for leader in self.inner.get(each, ()))
+            if each.fixed or led:
                 continue
             # The least integer not below n * factor, but for a factor's rounding error: 10 * 1.1 is 11.
             width = math.ceil(each.width * factor - 1e-9)
             sizes[each] = -(-width // round_to) * round_to
             _check_most(sizes[each])
-        return self.settled(sizes, stay)
+        return self.settled(sizes, {})
 
     def settled(self, sizes, stay):
-        """Take out what statistics, or parts of one size, do not allow."""
-        while True:
-            out = self.unfit(sizes)
-            if not out:
-                return sizes, stay
-            for each, why in out.items():
+        """Take out of `sizes` what statistics, or parts of one size, do not allow, and tell `stay` why; return both."""
+        while out := self.unfit(sizes):
+            for each in out:
                 del sizes[each]
-                stay[each] = why
+            stay |= out
+        return sizes, stay
 
     def unfit(self, sizes):
         """The units that cannot have their new widths, and why."""
@@ -303,6 +292,7 @@ class Groups:
 
     @staticmethod
     def _balanced(row, sizes):
+        """Whether all channels of a row are copied equally often."""
         factors = {
             math.prod(sizes.get(each, each.width) / each.width for each in r.units((segment,)))
             for segment in r.normal(row)
@@ -335,7 +325,7 @@ class Groups:
                     f"{got}. {', '.join(group.layers)} share one width"
                 )
         for row, why in self.reading.balanced:
-            if any(each in sizes for each in r.units(row)) and not self._balanced(row, sizes):
+            if r.widens(row, sizes) and not self._balanced(row, sizes):
                 raise Net2NetError(
                     f"widths: {why}; got {r.width(row)} channels widened to {r.width(row, sizes)}. Use a whole factor: "
                     f"{', '.join(str(k * r.width(row)) for k in (2, 3, 4))}"
@@ -388,6 +378,7 @@ def sizes_from_shapes(groups, pairs):
         if id(old) in reading.read
         for row, side in zip(reading.weights[id(old)].rows, _same_rank(old, new), strict=True)
     ]
+    # A row of which one width alone is not known tells it, which may leave one alone in another row.
     while sides:
         rest = []
         for row, side, old in sides:
@@ -401,7 +392,7 @@ def sizes_from_shapes(groups, pairs):
                 raise Net2NetError(
                     f"student: weight {old.path!r} has a side of {side}, but {width} follows from the others{why}"
                 )
-        if len(rest) == len(sides):  # share what is left out in proportion
+        if len(rest) == len(sides):  # nothing was found: give the free units of one row their parts, in proportion
             row, side, old = rest.pop(0)
             channels = r.leaders(row)
             free = [each for each in channels if each not in sizes]
@@ -436,14 +427,3 @@ def _solve(row, side, old, free, sizes):
             f"student: weight {old.path!r} has a side of {side}, which copies of {r.width(row, sizes)} cannot make"
         )
     sizes[each] = width
-
-
-def draws(reading, sizes, split, rng):
-    """One mapping and one set of shares for each of the units that widen."""
-    balanced = {each for row, _ in reading.balanced for each in r.units(row)}
-    found = {}
-    for each, width in sizes.items():
-        draw = w.balanced_mapping if each in balanced else w.random_mapping
-        mapping = draw(each.width, width, rng)
-        found[each] = mapping, w.copy_shares(mapping, split if split in w.SHARED else "equal", rng)
-    return found

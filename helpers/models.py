@@ -177,7 +177,6 @@ class _Widening:
                         raise
                     if _place(again) != _place(error):
                         raise
-            raise
 
     def _fill(self, student, sizes, fill):
         init, noise = self.how["init"], self.how["noise"]
@@ -337,14 +336,13 @@ def _units_at(reading, sizes, error):
         return list(dict.fromkeys(found))
     held = [id(v) for v in getattr(error.layer, "weights", ())]
     rows = [row for key in held if key in reading.read for row in reading.weights[key].rows]
-    for values in reading.calls.get(error.layer, ()):
-        rows += [row for value in values for row in value.rows or ()]
+    rows += reading.rows_out(error.layer)
     return list(dict.fromkeys(each for row in rows for each in r.units(row) if each in sizes))
 
 
 def _check_zeropad(reading, sizes):
     for row, reason in reading.limited:
-        if any(each in sizes for each in r.units(row)):
+        if r.widens(row, sizes):
             raise Net2NetError(
                 f"init: 'zeropad' makes new channels with any values, but {reason}; use 'net2wider', which copies "
                 "what is there"

@@ -140,6 +140,11 @@ def units(row):
     return list(found)
 
 
+def widens(row, sizes):
+    """Whether a row has any of these units, which widen."""
+    return any(each in sizes for each in units(row))
+
+
 def members(row):
     """All units that a row is made of, those that cannot widen too, each once, in order."""
     found, pending = {}, [row]
