@@ -208,6 +208,7 @@ class Groups:
             entered = [
                 units
                 for value in entering
+                if value  # what the layer ignores has none
                 for units in dict.fromkeys(u for each in value.rows or () for u in r.units(each))
             ]
             for units in r.units(row):  # a concatenation ties nothing: each of its channels enters once
