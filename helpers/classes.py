@@ -21,7 +21,7 @@ TRIES = 64
 
 
 class _Shape(NamedTuple):
-    """What is kept of a weight of a model that was tried."""
+    """What is kept of a weight of a model that was built only to see its shapes."""
 
     path: str
     shape: tuple
@@ -58,6 +58,7 @@ class Class:
         return self.pairs_of[key]
 
     def _tried(self, paths):
+        """The pairs for changes by path, as `_pairs` returns them."""
         # Shapes alone, if they can be had so: nothing is allocated. A model that compiles itself needs real variables.
         for scope in (keras.StatelessScope(initialize_variables=False), contextlib.nullcontext()):
             try:

@@ -1,4 +1,4 @@
-"""The weights of a student, and what an optimizer keeps of them: each axis of the teacher's where its row puts it."""
+"""From rows and mappings to arrays: the weights of a student, and what an optimizer keeps of them."""
 
 import numpy as np
 
@@ -17,6 +17,7 @@ class Filling:
         self.origin, self.paths = {}, {}  # id of a student's weight, and its path -> the teacher's
 
     def _place(self, row):
+        """What `place` says of a row; None if it does not widen."""
         if not r.widens(row := r.normal(row), self.draws):
             return None
         if row not in self.placed:
@@ -24,6 +25,7 @@ class Filling:
         return self.placed[row]
 
     def __call__(self, old, new):
+        """The array for a student's weight, from the teacher's; None where there is none to put there."""
         array = old.numpy()
         self.origin[id(new)] = self.paths[new.path] = old
         if (value := self.reading.known(old)) is None:  # inference does not read it: where it fits, it stays
@@ -49,7 +51,10 @@ class Filling:
         return array
 
     def kept(self, old, array, copied, divided, fill=0.0):
-        """Place what an optimizer keeps of a weight, by the powers of shares that axes of each kind ask for."""
+        """Place what an optimizer keeps of a weight, multiplied by shares to these powers where axes copy and divide.
+
+        What is nobody's copy gets `fill`.
+        """
         for axis, divides, (index, shares, copies) in self._axes(old):
             if self.init == "net2wider":
                 array = placing.place_inputs(array, index, shares ** (divided if divides else copied), axis)
@@ -64,7 +69,7 @@ class Filling:
         return np.zeros(r.width(row), bool) if places is None else places[2]
 
     def sides(self):
-        """How weights are rated already, and where they widen by copies.
+        """By which rates weights are trained already, and where they widen by copies.
 
         {path in the student: (factors that `use_rates` gave the teacher, [(axis, whether it divides, shares)])}
         """

@@ -48,7 +48,7 @@ class ChannelGroup:
     fixed: str | None = None
     structural: bool = False
     widths: dict = field(default_factory=dict)
-    units: list = field(default_factory=list)
+    units: list = field(default_factory=list)  # which have one mapping each
     weights: dict = field(default_factory=dict)  # id of a weight -> the weight
 
     def __str__(self):
@@ -115,6 +115,7 @@ class Groups:
         return iter(dict.fromkeys(self.of.values()))
 
     def _state(self, group):
+        """Why a group cannot widen, or None, and whether that is only natural."""
         reasons = [each.fixed for each in group.units if each.fixed]
         if len(reasons) < len(group.units) or not reasons:
             return None, False
@@ -179,9 +180,11 @@ class Groups:
             row = first.rows[1 if getattr(layer, "data_format", None) == "channels_first" else -1]
             self.rows.setdefault(layer.name, []).append(row)
         weights = [v for v in getattr(layer, "weights", ()) if id(v) in reading.read]
-        out = set(r.members(row)) if row is not None else set()
-        why = r.reason(r.normal(row)) if row is not None and not r.units(row) else None
+        out = set(r.members(row)) if row is not None else set()  # along the channels that it gives
+        why = r.reason(r.normal(row)) if row is not None and not r.units(row) else None  # they cannot widen
         entered = {units for row in reading.rows_in(layer) for units in r.members(row)}
+        # Units along axes of its weights: that it makes its channels of; the same of any axis, where nothing better
+        # is found; and others, with the first weight that has them.
         made, shared, inner = [], [], {}
         for v in weights:
             value = reading.weights[id(v)]
@@ -222,6 +225,7 @@ class Groups:
                 self._name_inner(layer.name, key, units, v)
 
     def _name_inner(self, owner, key, units, v):
+        """Name units of a weight by the setting that counts them, or by the layer within, or by the weight."""
         parts = v.path.split("/")
         names = [f"{owner}.{key}"] if key else []
         names += [f"{owner}.{parts[-2]}"] if len(parts) > 1 and parts[-2] != owner else []

@@ -59,15 +59,7 @@ class Reading:
         self.last = last_of(self.graph)
         self.variables = variables_of(model)  # some of which may have been made by the trace
         self.weights = {id(v): self._opened(v) for v in self.variables}
-        of_handle = {id(v.handle): v for v in self.graph.variables} | handles(self.variables)
-        ins = [o.still(o.shape_of(t), "it is the model's input") for t in self.graph.inputs]
-        for i, (outer, inner) in enumerate(self.graph.captures, start=len(ins) - len(self.graph.captures)):  # the last
-            if inner.dtype == tf.resource:
-                ins[i].variable = of_handle.get(id(outer), outer)
-            elif isinstance(outer, tf.Tensor) and inner.dtype not in (tf.variant, tf.string):
-                self.numbers[id(inner)] = outer.numpy()
-                ins[i] = o.constant(outer.numpy(), "it is a constant of the model")
-        for value in self.walk(self.graph, ins):
+        for value in self.walk(self.graph, self._inputs()):
             for row in value.rows or ():
                 r.pin(row, "it is the model's output")
         self._pin_what_no_weight_has()
@@ -75,6 +67,22 @@ class Reading:
             total.choose()
         self._leave_unread()
         self.calls, self.enters = {}, {}
+        self._note(calls)
+
+    def _inputs(self):
+        """The values of the graph's inputs; the last are weights and constants, which it captures."""
+        of_handle = {id(v.handle): v for v in self.graph.variables} | handles(self.variables)
+        ins = [o.still(o.shape_of(t), "it is the model's input") for t in self.graph.inputs]
+        for i, (outer, inner) in enumerate(self.graph.captures, start=len(ins) - len(self.graph.captures)):
+            if inner.dtype == tf.resource:
+                ins[i].variable = of_handle.get(id(outer), outer)
+            elif isinstance(outer, tf.Tensor) and inner.dtype not in (tf.variant, tf.string):
+                self.numbers[id(inner)] = outer.numpy()
+                ins[i] = o.constant(outer.numpy(), "it is a constant of the model")
+        return ins
+
+    def _note(self, calls):
+        """Keep the values that each layer took and gave, and what it asks of them in training."""
         for layer, given, tensors in calls:
             found, entered = ([self.values.get(id(t)) for t in each] for each in (tensors, given))
             if all(value is not None for value in found):
@@ -193,6 +201,7 @@ def operations_of(graph):
 
 
 def _may_write(op):
+    """Whether an operation may change a variable."""
     return op.type != "ReadVariableOp" and any(t.dtype == tf.resource for t in op.inputs)
 
 
@@ -297,7 +306,7 @@ def inputs_of(model):
 
 @contextlib.contextmanager
 def _listening(calls):
-    """Note what each layer gives while a model runs."""
+    """Note in `calls` what each layer takes and gives while a model runs: (layer, tensors in, tensors out)."""
     original = keras.Operation.__call__
 
     def call(self, *args, **kwargs):
