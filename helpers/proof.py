@@ -61,7 +61,7 @@ class _Comparison:
         self.path = ()  # the calls of functions that lead here
 
     def graphs(self, ours, theirs, order, theirs_order, differ=()):
-        """Compare two graphs; the orders number the handles of weights, and are None within functions, which are given them.
+        """Compare two graphs; the orders number the handles of weights, None within functions, which are given them.
 
         `differ` has the inputs, by id, whose known numbers are others in the student because a shape is.
         """
