@@ -26,7 +26,7 @@ def parts(layer):
 
 @contextlib.contextmanager
 def naming(layer):
-    """Say which layer it is that fails: it may be the user's, and fail in any way."""
+    """Let errors say which layer fails: it may be the user's, and fail in any way."""
     try:
         yield
     except Net2NetError:
@@ -54,13 +54,15 @@ def settings_of(layer):
 
 
 def rebuilt(layer, settings=None):
-    """A new layer of an old one's class, from these settings or its own."""
+    """A new layer of an old one's class, from these settings, or from the old one's own."""
     settings = settings_of(layer) if settings is None else settings
     known = {getattr(f, "__name__", ""): f for part in parts(layer) for f in live(part, vars(part)).values()}
     known |= {type(part).__name__: type(part) for part in parts(layer) if not hasattr(kl, type(part).__name__)}
     known |= {getattr(p.function, "__name__", ""): p.function for p in parts(layer) if isinstance(p, kl.Lambda)}
     with naming(layer), keras.saving.custom_object_scope(known):
-        new = type(layer).from_config(keras.tree.map_structure(lambda x: x, _taken(layer, settings)))  # it may empty it
+        new = type(layer).from_config(
+            keras.tree.map_structure(lambda x: x, _taken(layer, settings))
+        )  # a copy, which it may empty
     if isinstance(new, kl.Layer):  # of these, settings may not tell
         _name_alike(layer, new)
         new.name = settings.get("name", layer.name)  # another one where a copy goes beside the old one
@@ -95,7 +97,7 @@ def _name_alike(old, new):
 
 
 def _without_drawing(add_weight):
-    """Let matrices begin as zeros: what they would draw is thrown away, but takes time, and memory until then."""
+    """Let matrices begin as zeros: what they would draw is thrown away, and until then takes time and memory."""
 
     def add(shape=None, initializer=None, *args, **kwargs):
         zeros = np.size(shape) > 1 or holds_array(initializer)
@@ -110,7 +112,7 @@ def holds_array(initializer):
 
 
 def _forget_shapes(config):
-    """Take out of nested settings that what they describe was built for the teacher's widths."""
+    """Take the shapes that layers were built for out of nested settings: they are the teacher's."""
     for inner in config.values() if isinstance(config, dict) else config if isinstance(config, list | tuple) else ():
         if isinstance(inner, dict) and isinstance(inner.get("config"), dict) and "layers" not in inner["config"]:
             inner.pop("build_config", None)
@@ -143,7 +145,7 @@ def weight_pairs(old, new):
 
 
 def give_functions(old, new):
-    """Give the parts of a layer the functions of the old one's: by a name alone, Keras may have found its own."""
+    """Give the parts of a layer the old one's functions: by a name alone, Keras may have found one of its own."""
     for part, its in part_pairs(old, new):
         alike = [weight.shape for weight in part.weights] == [weight.shape for weight in its.weights]
         for key, function in live(part, vars(part)).items():
@@ -156,7 +158,7 @@ def give_functions(old, new):
 
 
 def settle(layer):
-    """Let Normalization, which computes with a copy of its statistics, make that copy from those it has now."""
+    """Let Normalization, which computes with a copy of its statistics, copy those that it has now."""
     for part in parts(layer):
         if isinstance(part, kl.Normalization):
             part.finalize_state()
@@ -198,7 +200,15 @@ class Builder:
     Attributes
     ----------
     made : dict
-        From each layer of the teacher to the student's.
+        From each layer of the teacher to the student's: the likeliest copy first, another where that does not fit.
+    ways : dict
+        From each layer of the teacher to a generator of the further copies to try.
+    given : dict
+        From each to the changes in what its copy is called with, where it is an operation.
+    old_of : dict
+        From the id of each copy to the teacher's layer.
+    fitting : set
+        The teacher's layers whose copies were called and found to have the shapes that are wanted.
     """
 
     def __init__(self, teacher, widths=None, behind=None):
@@ -285,7 +295,7 @@ class Builder:
             raise Unbuildable(layer, str(error)) from error
 
     def _check(self, old, new, outputs=None):
-        """Say when a copy has other shapes than wanted."""
+        """Say so if a copy has other shapes than are wanted."""
         if is_plain(old):  # its layers are checked where they are called, and there may be new ones behind them
             return
         for part, its in part_pairs(old, new):
@@ -306,9 +316,8 @@ class Builder:
             return
         for was, tensor, sides in zip(nodes[0].outputs, keras.tree.flatten(outputs), wanted, strict=False):
             for now, side, (before, want) in list(zip(was.shape, tensor.shape, sides, strict=False))[1:]:
-                if (
-                    now == before and want and side is not None and side != want
-                ):  # else Keras and TensorFlow are not of one mind
+                # Only where Keras and TensorFlow agree on the teacher's side.
+                if now == before and want and side is not None and side != want:
                     raise Unbuildable(
                         old, f"it would give a tensor of shape {tensor.shape}; {want} channels are wanted"
                     )

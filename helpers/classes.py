@@ -21,7 +21,7 @@ TRIES = 64
 
 
 class _Shape(NamedTuple):
-    """What is kept of a weight of a model that was tried."""
+    """What is kept of a weight of a model that was built only to see its shapes."""
 
     path: str
     shape: tuple
@@ -58,6 +58,7 @@ class Class:
         return self.pairs_of[key]
 
     def _tried(self, paths):
+        """The pairs for changes by path, as `_pairs` returns them."""
         # Shapes alone, if they can be had so: nothing is allocated. A model that compiles itself needs real variables.
         for scope in (keras.StatelessScope(initialize_variables=False), contextlib.nullcontext()):
             try:
@@ -80,18 +81,13 @@ class Class:
             return False
         if pairs is None:
             return True  # it may want others to change with it
-        sides = [
+        own = [  # what is natural to the model, but for its outputs
             (row, side)
             for old, new in pairs
             if id(old) in self.reading.read
             for row, side in zip(self.reading.weights[id(old)].rows, new.shape, strict=False)
+            if not r.units(row) and (why := r.reason(r.normal(row)) or "").startswith(g.NATURAL) and "output" not in why
         ]
-        natural = [
-            (row, side)
-            for row, side in sides
-            if (r.reason(r.normal(row)) or "").startswith(g.NATURAL) and not r.units(row)
-        ]
-        own = [(row, side) for row, side in natural if "output" not in r.reason(r.normal(row))]
         same = all(old.shape == new.shape for old, new in pairs)
         return not same and all(r.width(row) == side for row, side in own)
 

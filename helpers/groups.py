@@ -12,20 +12,12 @@ import keras
 from helpers import building as bd
 from helpers import rows as r
 from helpers import settings as st
-from helpers import weights as w
 from helpers.checks import Net2NetError, check_width
 
-# Why an axis is no channel that anyone would widen.
-NATURAL = (
-    "it is the model's",
-    "it is the size of a kernel",
-    "its entries are looked up",
-    "it counts",
-)
-
-
+# How the reasons begin for which an axis is no channel that anyone would widen.
+NATURAL = ("it is the model's", "it is the size of a kernel", "its entries are looked up", "it counts")
 INNER = "the channels of each head or group stay as they are; their number grows"
-# So are these, unless a layer makes its channels along it.
+# Likewise, unless a layer makes its channels along the axis.
 PLACES = ("it is a position", "it is a new axis", "it is what is left of an axis")
 
 
@@ -56,7 +48,7 @@ class ChannelGroup:
     fixed: str | None = None
     structural: bool = False
     widths: dict = field(default_factory=dict)
-    units: list = field(default_factory=list)
+    units: list = field(default_factory=list)  # which have one mapping each
     weights: dict = field(default_factory=dict)  # id of a weight -> the weight
 
     def __str__(self):
@@ -89,9 +81,9 @@ def table(head, rows):
 
 
 def leaves(model, own=False):
-    """The layers that a model is called by name for: those of its graph, and of plain graphs inside.
+    """The layers whose names count for a model: those of its graph, and of plain graphs inside.
 
-    In a model of a class of its own, of any graphs inside.
+    In a model of a class of its own, also those of models inside that are no plain graphs.
     """
     own = own or not bd.is_plain(model)
     for layer in model.layers:
@@ -123,6 +115,7 @@ class Groups:
         return iter(dict.fromkeys(self.of.values()))
 
     def _state(self, group):
+        """Why a group cannot widen, or None, and whether that is only natural."""
         reasons = [each.fixed for each in group.units if each.fixed]
         if len(reasons) < len(group.units) or not reasons:
             return None, False
@@ -131,14 +124,15 @@ class Groups:
         return (odd or reasons)[0], not odd
 
     def _inner(self):
-        """Units that are met with certain others alone, as the channels of a head with heads: {units: those others}."""
+        """Units that always stand beside certain others, as the channels of a head beside heads: {units: those others}.
+
+        Of two that always stand together, the first met leads. Widening by a factor leaves those that are led.
+        """
         met = {}  # units -> for each side of each weight that has them, what it has beside them
         for key in self.reading.read:
             value = self.reading.weights[key]
             for way in (0, 1):
-                axes = [
-                    row for row, role in zip(value.rows, value.roles, strict=True) if (role.now().value or 0) == way
-                ]
+                axes = [row for row, role in value.axes() if (role.now().value or 0) == way]
                 for axis, row in enumerate(axes):
                     others = {each for k, other in enumerate(axes) if k != axis for each in r.units(other)}
                     for segment in r.normal(row):
@@ -186,10 +180,11 @@ class Groups:
             row = first.rows[1 if getattr(layer, "data_format", None) == "channels_first" else -1]
             self.rows.setdefault(layer.name, []).append(row)
         weights = [v for v in getattr(layer, "weights", ()) if id(v) in reading.read]
-        out = set(r.members(row)) if row is not None else set()
-        why = r.reason(r.normal(row)) if row is not None and not r.units(row) else None
-        rows = [row for value in reading.enters.get(layer, ()) if value for row in value.rows or ()]
-        entered = {units for row in rows for units in r.members(row)}
+        out = set(r.members(row)) if row is not None else set()  # along the channels that it gives
+        why = r.reason(r.normal(row)) if row is not None and not r.units(row) else None  # they cannot widen
+        entered = {units for row in reading.rows_in(layer) for units in r.members(row)}
+        # Units along axes of its weights: that it makes its channels of; the same of any axis, where nothing better
+        # is found; and others, with the first weight that has them.
         made, shared, inner = [], [], {}
         for v in weights:
             value = reading.weights[id(v)]
@@ -216,6 +211,7 @@ class Groups:
             entered = [
                 units
                 for value in entering
+                if value  # what the layer ignores has none
                 for units in dict.fromkeys(u for each in value.rows or () for u in r.units(each))
             ]
             for units in r.units(row):  # a concatenation ties nothing: each of its channels enters once
@@ -229,6 +225,7 @@ class Groups:
                 self._name_inner(layer.name, key, units, v)
 
     def _name_inner(self, owner, key, units, v):
+        """Name units of a weight by the setting that counts them, or by the layer within, or by the weight."""
         parts = v.path.split("/")
         names = [f"{owner}.{key}"] if key else []
         names += [f"{owner}.{parts[-2]}"] if len(parts) > 1 and parts[-2] != owner else []
@@ -249,7 +246,7 @@ class Groups:
     def _name_rest(self, v):
         """Name what no layer's output shows, such as a weight of the user's own."""
         value, layer = self.reading.weights[id(v)], self.layer_of.get(id(v))
-        for row, role in zip(value.rows, value.roles, strict=True):
+        for row, role in value.axes():
             for units in r.members(row):
                 if units not in self.of:
                     if units.fixed and (role.now().value == 1 or units.fixed.startswith(NATURAL)):
@@ -268,27 +265,24 @@ class Groups:
     def _by_factor(self, factor, round_to):
         if isinstance(factor, bool) or not isinstance(factor, numbers.Real) or not 1 < factor < math.inf:
             raise Net2NetError(f"widths: expected a factor over 1 or a dict {{name: new width}}, got {factor!r}")
-        sizes, stay = {}, {}
+        sizes = {}
         for each in self.of:
-            if each.fixed:
-                continue
-            if any(leader in self.of and not leader.fixed for leader in self.inner.get(each, ())):
+            led = any(leader in self.of and not leader.fixed for leader in self.inner.get(each, ()))
+            if each.fixed or led:
                 continue
             # The least integer not below n * factor, but for a factor's rounding error: 10 * 1.1 is 11.
             width = math.ceil(each.width * factor - 1e-9)
             sizes[each] = -(-width // round_to) * round_to
             _check_most(sizes[each])
-        return self.settled(sizes, stay)
+        return self.settled(sizes, {})
 
     def settled(self, sizes, stay):
-        """Take out what statistics, or parts of one size, do not allow."""
-        while True:
-            out = self.unfit(sizes)
-            if not out:
-                return sizes, stay
-            for each, why in out.items():
+        """Take out of `sizes` what statistics, or parts of one size, do not allow, and tell `stay` why; return both."""
+        while out := self.unfit(sizes):
+            for each in out:
                 del sizes[each]
-                stay[each] = why
+            stay |= out
+        return sizes, stay
 
     def unfit(self, sizes):
         """The units that cannot have their new widths, and why."""
@@ -303,6 +297,7 @@ class Groups:
 
     @staticmethod
     def _balanced(row, sizes):
+        """Whether all channels of a row are copied equally often."""
         factors = {
             math.prod(sizes.get(each, each.width) / each.width for each in r.units((segment,)))
             for segment in r.normal(row)
@@ -335,7 +330,7 @@ class Groups:
                     f"{got}. {', '.join(group.layers)} share one width"
                 )
         for row, why in self.reading.balanced:
-            if any(each in sizes for each in r.units(row)) and not self._balanced(row, sizes):
+            if r.widens(row, sizes) and not self._balanced(row, sizes):
                 raise Net2NetError(
                     f"widths: {why}; got {r.width(row)} channels widened to {r.width(row, sizes)}. Use a whole factor: "
                     f"{', '.join(str(k * r.width(row)) for k in (2, 3, 4))}"
@@ -388,6 +383,7 @@ def sizes_from_shapes(groups, pairs):
         if id(old) in reading.read
         for row, side in zip(reading.weights[id(old)].rows, _same_rank(old, new), strict=True)
     ]
+    # A row of which one width alone is not known tells it, which may leave one alone in another row.
     while sides:
         rest = []
         for row, side, old in sides:
@@ -401,7 +397,7 @@ def sizes_from_shapes(groups, pairs):
                 raise Net2NetError(
                     f"student: weight {old.path!r} has a side of {side}, but {width} follows from the others{why}"
                 )
-        if len(rest) == len(sides):  # share what is left out in proportion
+        if len(rest) == len(sides):  # nothing was found: give the free units of one row their parts, in proportion
             row, side, old = rest.pop(0)
             channels = r.leaders(row)
             free = [each for each in channels if each not in sizes]
@@ -436,14 +432,3 @@ def _solve(row, side, old, free, sizes):
             f"student: weight {old.path!r} has a side of {side}, which copies of {r.width(row, sizes)} cannot make"
         )
     sizes[each] = width
-
-
-def draws(reading, sizes, split, rng):
-    """One mapping and one set of shares for each of the units that widen."""
-    balanced = {each for row, _ in reading.balanced for each in r.units(row)}
-    found = {}
-    for each, width in sizes.items():
-        draw = w.balanced_mapping if each in balanced else w.random_mapping
-        mapping = draw(each.width, width, rng)
-        found[each] = mapping, w.copy_shares(mapping, split if split in w.SHARED else "equal", rng)
-    return found

@@ -15,16 +15,17 @@ from helpers.rows import COPIED, DIVIDED
 
 
 @rule("Transpose")
-def _(step):
+def transpose(step):
     order = step.number(1)
     return None if order is None else step.ins[0].at(order.tolist())
 
 
 @rule("ExpandDims")
-def _(step):
+def expand(step):
     new = step.number(1)
-    new = None if new is None else int(new) % len(step.out_shapes[0])
-    return None if new is None else step.go_on(step.ins[0], _around(step, new), "it is a new axis")
+    if new is None:
+        return None
+    return step.go_on(step.ins[0], _around(step, int(new) % len(step.out_shapes[0])), "it is a new axis")
 
 
 def _around(step, new):
@@ -33,7 +34,7 @@ def _around(step, new):
 
 
 @rule("Squeeze")
-def _(step):
+def squeeze(step):
     shape, x = step.shapes[0], step.ins[0]
     axes = {i % len(shape) for i in step.attribute("squeeze_dims")} or {i for i, side in enumerate(shape) if side == 1}
     kept = [i for i in range(len(shape)) if i not in axes]
@@ -41,7 +42,7 @@ def _(step):
 
 
 @rule("Reshape")
-def _(step):
+def reshape(step):
     shape, out, x = step.shapes[0], step.out_shapes[0], step.ins[0]
     if shape == out:
         return x
@@ -96,20 +97,20 @@ def _regrouped(step, row, sides):
 
 
 @rule("Pack")
-def _(step):
+def pack(step):
     new, x = step.attribute("axis") % len(step.out_shapes[0]), _joined(step, step.ins)
     return step.go_on(x, _around(step, new), "it is a stack of tensors")
 
 
 @rule("Unpack")
-def _(step):
+def unpack(step):
     x, axis = step.ins[0], step.attribute("axis") % len(step.shapes[0])
     step.pin(x.rows[axis], "it is taken apart")
     return [x.at([i for i in range(len(x.rows)) if i != axis]) for _ in step.out_shapes]
 
 
 @rule("ConcatV2")
-def _(step):
+def concatenate(step):
     axis = step.number(len(step.ins) - 1)
     return None if axis is None else _joined(step, step.ins[:-1], int(axis) % len(step.out_shapes[0]))
 
@@ -127,7 +128,7 @@ def _joined(step, parts, axis=None):
 
 
 @rule("Split", "SplitV")
-def _(step):
+def cut(step):
     equal = step.op.type == "Split"
     x, axis = step.ins[1 if equal else 0], step.number(0 if equal else 2)
     if axis is None:
@@ -140,7 +141,7 @@ def _(step):
 
 
 def _pieces(step, row, widths):
-    """The rows of the pieces that a row is cut into."""
+    """The rows of pieces of these widths, which a row is cut into."""
     try:
         return r.split(row, widths)
     except r.Mismatch:
@@ -157,9 +158,9 @@ def _part(step, row, start, length, stride=1):
         step.pin(row, "it is cut at a place that is computed")
     if not length:
         return ()
-    if (start, length, stride) == (0, whole, 1) or (start is None and length == whole and stride == 1):
+    if stride == 1 and length == whole and start in (0, None):
         return row
-    if start is not None and stride == 1 and length:
+    if stride == 1 and start is not None:
         return _pieces(step, row, [start, length, whole - start - length])[1]
     if start is not None and stride > 1 and whole == stride * length:  # one of each run
         each = r.Units(length, step.op.name)
@@ -171,53 +172,59 @@ def _part(step, row, start, length, stride=1):
 
 
 @rule("Slice")
-def _(step):
+def slices(step):
     x, begin = step.ins[0], step.number(1)
     starts = [None] * len(x.rows) if begin is None else begin.tolist()
-    return Value(
-        [_part(step, *each) for each in zip(x.rows, starts, step.op.outputs[0].shape, strict=True)],
-        list(x.roles),
-        step.level,
-    )
+    rows = [_part(step, *each) for each in zip(x.rows, starts, step.op.outputs[0].shape, strict=True)]
+    return Value(rows, list(x.roles), step.level)
+
+
+def strided_axes(op, rank):
+    """The axes that a strided slice of a tensor takes, in order, each with its place in the lists of where to cut.
+
+    The place is None where an axis is taken whole; the axis is None where there is a new one.
+    """
+    wide, new = (op.get_attr(f"{name}_mask") for name in ("ellipsis", "new_axis"))
+    count, axis = op.inputs[1].shape[0], 0
+    for k in range(count):
+        if wide >> k & 1:
+            behind = sum(not new >> later & 1 for later in range(k + 1, count))
+            yield from ((whole, None) for whole in range(axis, rank - behind))
+            axis = rank - behind
+        elif new >> k & 1:
+            yield None, k
+        else:
+            yield axis, k
+            axis += 1
+    yield from ((whole, None) for whole in range(axis, rank))
 
 
 @rule("StridedSlice")
-def _(step):
+def strided(step):
     x, (begin, end, strides) = step.ins[0], [step.number(i) for i in (1, 2, 3)]
-    names = ("begin", "end", "ellipsis", "new_axis", "shrink_axis")
-    begins, ends, wide, new, shrink = (step.attribute(f"{name}_mask") for name in names)
-    count, axis, rows, roles = step.shapes[1][0], 0, [], []
+    begins, ends, shrink = (step.attribute(f"{name}_mask") for name in ("begin", "end", "shrink_axis"))
+    rows, roles = [], []
     if strides is None:
         return None
-    for k in range(count):
-        here = 1 << k
-        if wide & here:
-            behind = sum(1 for later in range(k + 1, count) if not new >> later & 1)
-            rows += x.rows[axis : len(x.rows) - behind]
-            roles += x.roles[axis : len(x.rows) - behind]
-            axis = len(x.rows) - behind
-        elif new & here:
-            rows.append(r.fixed(1, None))
-            roles.append(COPIED)
-        else:
-            row, role, side = x.rows[axis], x.roles[axis], step.shapes[0][axis]
-            axis += 1
+    for axis, k in strided_axes(step.op, len(x.rows)):
+        row, role = (r.fixed(1, None), COPIED) if axis is None else (x.rows[axis], x.roles[axis])
+        if axis is not None and k is not None:
+            here = 1 << k
             if shrink & here:
                 step.pin(row, "one of its channels is picked")
                 continue
             computed = (begin is None and not begins & here) or (end is None and not ends & here)
-            bounds = (
-                None if begins & here or computed else int(begin[k]),
-                None if ends & here or computed else int(end[k]),
-            )
-            start, _, stride = slice(*bounds, int(strides[k])).indices(side)
-            rows.append(_part(step, row, None if computed else start, step.op.outputs[0].shape[len(rows)], stride))
-            roles.append(role)
-    return Value(rows + x.rows[axis:], roles + x.roles[axis:], step.level)
+            first = None if begins & here or computed else int(begin[k])
+            last = None if ends & here or computed else int(end[k])
+            start, _, stride = slice(first, last, int(strides[k])).indices(step.shapes[0][axis])
+            row = _part(step, row, None if computed else start, step.op.outputs[0].shape[len(rows)], stride)
+        rows.append(row)
+        roles.append(role)
+    return Value(rows, roles, step.level)
 
 
 @rule("Pad", "PadV2", "MirrorPad")
-def _(step):
+def pad(step):
     x, pads = step.ins[0], step.number(1)
     if pads is None:
         return None
@@ -235,34 +242,33 @@ def _(step):
 
 
 @rule("Tile", "BroadcastTo")
-def _(step):
+def repeat(step):
     x, out = step.ins[0], step.out_shapes[0]
     rows, roles = [alike(side) for side in out], [COPIED for _ in out]
     for axis, (row, side) in enumerate(zip(x.rows, step.shapes[0], strict=True), start=len(out) - len(x.rows)):
         if side == 1 != out[axis] or not out[axis]:
             step.pin(row, "its only channel is repeated")
         elif side:
-            rows[axis], roles[axis] = (
-                ((r.Fixed(out[axis] // side, "it counts repetitions"), row),),
-                x.roles[axis - len(out)],
-            )
+            rows[axis] = ((r.Fixed(out[axis] // side, "it counts repetitions"), row),)
+            roles[axis] = x.roles[axis - len(out)]
     return Value(rows, roles, step.level)
 
 
 @rule("Fill")
-def _(step):
+def fill(step):
     return Value([alike(side) for side in step.out_shapes[0]], [COPIED for _ in step.out_shapes[0]], step.level)
 
 
 @rule("GatherV2", "Gather", "ResourceGather")
-def _(step):
+def gather(step):
     x, index = step.ins[:2]
     x = step.reading.weight(x) if x.variable is not None else x
     axis = step.number(2) if step.op.type == "GatherV2" else 0
     batch = step.attribute("batch_dims") if step.op.type != "Gather" else 0
     if axis is None:
         return None
-    axis, batch = int(axis) % len(x.rows), batch % max(len(index.rows), 1) if batch < 0 else batch
+    axis = int(axis) % len(x.rows)
+    batch = batch % max(len(index.rows), 1) if batch < 0 else batch
     step.pin(x.rows[axis], "its entries are looked up by number")
     if x.level == WEIGHT and x.roles[axis].now().value is None:
         r.equal(x.roles[axis], DIVIDED)  # as a kernel behind a one-hot code
@@ -277,14 +283,14 @@ def _(step):
 
 
 @rule("OneHot")
-def _(step):
+def one_hot(step):
     new = step.attribute("axis") % len(step.out_shapes[0])
     step.whole(step.ins[0])
     return step.go_on(step.ins[0], _around(step, new), "it counts classes")
 
 
 @rule("DepthToSpace", "SpaceToDepth")
-def _(step):
+def blocks(step):
     x, block = step.ins[0], step.attribute("block_size") ** 2
     if step.attribute("data_format") != "NHWC":
         return None
@@ -303,17 +309,17 @@ def _(step):
 
 @rule("Shape", "ShapeN", "Size", "Rank", "Range", "VarIsInitializedOp", "BroadcastGradientArgs", "LinSpace")
 @rule("TensorListLength")
-def _(step):
+def shapes(step):
     return [still(shape, "it is computed from shapes", CONSTANT) for shape in step.out_shapes]
 
 
 @rule("ReadVariableOp")
-def _(step):
+def read_variable(step):
     return step.reading.weight(step.ins[0])
 
 
 @rule("AssignVariableOp", "AssignAddVariableOp", "AssignSubVariableOp")
-def _(step):
+def assign(step):
     _joined(step, [step.reading.weight(step.ins[0]), step.ins[1]])
     step.whole(step.ins[1])
     step.whole(step.reading.weight(step.ins[0]))
@@ -321,7 +327,7 @@ def _(step):
 
 
 @rule("NoOp", "Assert", "PrintV2")
-def _(step):
+def nothing(step):
     return []
 
 
@@ -329,35 +335,35 @@ def _(step):
 
 
 @rule("TensorListReserve", "EmptyTensorList")
-def _(step):
+def list_empty(step):
     return Value(None, None, CONSTANT)
 
 
 @rule("TensorListFromTensor")
-def _(step):
+def list_of(step):
     step.pin(step.ins[0].rows[0], "it is taken apart")
     return step.ins[0]
 
 
 @rule("TensorListStack", "TensorListResize")
-def _(step):
+def list_stack(step):
     return step.ins[0]
 
 
 @rule("TensorListGetItem")
-def _(step):
+def list_get(step):
     x = step.ins[0]
     return x if x.rows is None else x.at(range(1, len(x.rows)))
 
 
 @rule("TensorListSetItem", "TensorListPushBack")
-def _(step):
+def list_set(step):
     item = step.ins[-1]
     return _either(step, step.ins[0], Value([(), *item.rows], [COPIED, *item.roles], item.level))
 
 
 def _either(step, a, b):
-    """One value for what may be either, as the state of a loop."""
+    """One value for what may be either of two, as the state of a loop before and after a round."""
     if a.variable is not None or a.rows is None or b.rows is None:
         return b if a.rows is None else a
     joined = _joined(step, [a, b])
@@ -373,12 +379,12 @@ def _inside(step, name, ins):
 
 
 @rule("PartitionedCall", "StatefulPartitionedCall")
-def _(step):
+def call(step):
     return _inside(step, "f", step.ins)
 
 
 @rule("While", "StatelessWhile")
-def _(step):
+def loop(step):
     state = step.ins
     body = functions_of(step.op)["body"]
     types = {op.type for op in body.get_operations()}
@@ -399,7 +405,7 @@ def _seen(value):
 
 
 @rule("If", "StatelessIf", "Case", "StatelessCase")
-def _(step):
+def choose(step):
     found, *others = [_inside(step, name, step.ins[1:]) for name in functions_of(step.op)]
     for other in others:
         found = [_either(step, a, b) for a, b in zip(found, other, strict=True)]

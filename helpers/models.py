@@ -126,7 +126,17 @@ def net2wider_net(
 
 
 class _Widening:
-    """How a student gets the widths that are wanted, or as many of them as can be had."""
+    """How a student gets the widths that are wanted, or as many of them as can be had.
+
+    Attributes
+    ----------
+    how : dict
+        `init`, `split`, `noise`, `check` of `net2wider_net`, and the generator `rng`.
+    tries : int
+        How many more students may be built.
+    filling : Filling
+        What gave the last student its weights.
+    """
 
     def __init__(self, groups, how):
         self.groups, self.reading, self.how, self.tries = groups, groups.reading, how, 40
@@ -150,6 +160,7 @@ class _Widening:
         return student, kept, stay | reasons
 
     def _attempt(self, sizes, stay, by_name):
+        """A student of these sizes, or with less of them where it cannot be built or computes something else."""
         if not sizes:
             odd = (group.fixed for group in self.groups if group.fixed and not group.structural)
             reasons = "; ".join(dict.fromkeys([*stay.values(), *odd]))
@@ -177,7 +188,6 @@ class _Widening:
                         raise
                     if _place(again) != _place(error):
                         raise
-            raise
 
     def _fill(self, student, sizes, fill):
         init, noise = self.how["init"], self.how["noise"]
@@ -189,11 +199,12 @@ class _Widening:
 
 
 def _place(error):
+    """Where a student failed: the layer, or what tells it."""
     return getattr(error, "layer", str(error))
 
 
 def _subsets(groups, units):
-    """Which of some units to leave out: one group, all but one, or all."""
+    """Which of some units to leave out, in the order to try: each group alone, all but one, all."""
     parts = [
         [each for each in units if groups.of.get(each) is group] for group in dict.fromkeys(map(groups.of.get, units))
     ]
@@ -337,14 +348,13 @@ def _units_at(reading, sizes, error):
         return list(dict.fromkeys(found))
     held = [id(v) for v in getattr(error.layer, "weights", ())]
     rows = [row for key in held if key in reading.read for row in reading.weights[key].rows]
-    for values in reading.calls.get(error.layer, ()):
-        rows += [row for value in values for row in value.rows or ()]
+    rows += reading.rows_out(error.layer)
     return list(dict.fromkeys(each for row in rows for each in r.units(row) if each in sizes))
 
 
 def _check_zeropad(reading, sizes):
     for row, reason in reading.limited:
-        if any(each in sizes for each in r.units(row)):
+        if r.widens(row, sizes):
             raise Net2NetError(
                 f"init: 'zeropad' makes new channels with any values, but {reason}; use 'net2wider', which copies "
                 "what is there"

@@ -1,8 +1,9 @@
 """How the rows of one TensorFlow operation go together: a short rule for each kind.
 
-A rule takes a `Step` and returns one `Value` for each output. It ties rows that must widen alike, pins what it mixes,
-and says how roles go on: a kernel's inputs are divided, what enters is copied, and their product is whole. What has no
-rule pins all that enters it, so that a rule that is missing can cost growth, and never exactness.
+A rule takes a `Step` and returns one `Value` for each output, or one alone; None where it does not know what to do. It
+ties rows that must widen alike, pins what it mixes, and says how roles go on: a kernel's inputs are divided, what
+enters is copied, and so is their product. An operation without a rule pins all that enters it, so that a missing rule
+can cost growth, but never exactness.
 
 Read `rows` first. The names of operations are TensorFlow's own (`tf.raw_ops`).
 """
@@ -29,6 +30,10 @@ class Value:
     level: int  # CONSTANT; WEIGHT, if made of weights and constants alone; or ACTIVATION
     variable: object = None  # whose handle it is, if it is one
 
+    def axes(self):
+        """The row and the role of each axis."""
+        return zip(self.rows, self.roles, strict=True)
+
     def at(self, axes):
         """The same with these axes alone, in this order."""
         return Value([self.rows[i] for i in axes], [self.roles[i] for i in axes], self.level)
@@ -52,7 +57,7 @@ def constant(array, why):
         same = array.shape[axis] == 1 or (array.size and bool(np.all(array == np.take(array, [0], axis))))
         return alike(array.shape[axis]) if same else r.fixed(array.shape[axis], why)
 
-    zero = array.dtype.kind in "fc" and not array.any()  # which is its own share
+    zero = array.dtype.kind in "fc" and not array.any()  # which is as good divided as copied
     return Value([row(i) for i in range(array.ndim)], [Role() if zero else COPIED for _ in array.shape], CONSTANT)
 
 
@@ -140,7 +145,7 @@ class Step:
         self.level = max((x.level for x in ins), default=CONSTANT)
 
     def attribute(self, name):
-        """An attribute of the operation; a text, not bytes."""
+        """An attribute of the operation, texts as `str`."""
         value = self.op.get_attr(name)
         return value.decode() if isinstance(value, bytes) else value
 
@@ -180,7 +185,7 @@ class Step:
 
     def whole(self, x):
         """Ask that all entries of a value are copied, as where they enter what is not linear."""
-        for row, role in zip(x.rows, x.roles, strict=True):
+        for row, role in x.axes():
             self.same(row, COPIED, role)
 
     def total(self, row, a, b, result):
@@ -225,7 +230,7 @@ def rule(*types):
     Examples
     --------
     >>> @rule("MyOperation")                       # keeps channels apart, whatever it does to each
-    ... def _(step):
+    ... def mine(step):
     ...     return entrywise(step)
     """
 
@@ -242,9 +247,8 @@ def read(op, ins, reading):
     ranks = [t.shape.rank for t in (*op.inputs, *op.outputs[:1]) if t.dtype not in (tf.resource, tf.variant)]
     found = RULES.get(op.type, unknown)(step) if None not in ranks or op.type in LOOSE else None
     found = [found] if isinstance(found, Value) else found
-    if found is None or len(found) != len(op.outputs) or not all(map(fits, found, op.outputs)):
-        found = unknown(step)
-    return found
+    known = found is not None and len(found) == len(op.outputs) and all(map(fits, found, op.outputs))
+    return found if known else unknown(step)
 
 
 def fits(value, tensor):
@@ -303,7 +307,7 @@ def _meet(step, role_of):
     for axis, side in enumerate(step.out_shapes[0]):
         found, each = [], []
         at = [axis - rank + len(shape) for shape in step.shapes]
-        # A weight of one entry for an input of one, as of a normalization, can be no more.
+        # A weight of one entry beside an input of one, as of a normalization, cannot get more.
         ways = [(x, i) for x, i in zip(step.ins, at, strict=True) if i >= 0 and x.level == step.level]
         widens = side == 1 and any(r.units(x.rows[i]) for x, i in ways)
         for x, shape, i in zip(step.ins, step.shapes, at, strict=True):
@@ -322,11 +326,16 @@ def _meet(step, role_of):
 
 
 def _stays_one(step, x, axis):
-    """Whether an axis of one entry that cannot widen may meet one that can, as it meets many.
+    """Whether an axis of one entry stays so beside one that widens, since it cannot, and goes with each of many.
 
-    Not where Keras may take it for a bias then.
+    Not in a sum: Keras may take a weight for a bias then.
     """
     return not r.units(x.rows[axis]) and (x.level == CONSTANT or step.op.type not in SUM.split())
+
+
+def _longer(x, ones, level):
+    """A value with some axes of one entry more, behind those that it has."""
+    return Value(x.rows + [r.fixed(1, None)] * ones, x.roles + [COPIED] * ones, level)
 
 
 @rule(*ENTRYWISE.split())
@@ -339,15 +348,10 @@ def entrywise(step):
 
 
 @rule(*SUM.split())
-def _(step):
+def add(step):
     if step.op.type == "BiasAdd" and channel_axis(step, len(step.shapes[0])) == 1:
-        x, bias = step.ins
-        ones = [1] * (len(step.shapes[0]) - 2)
-        step.ins = [
-            x,
-            Value(bias.rows + [r.fixed(1, None) for _ in ones], bias.roles + [COPIED for _ in ones], bias.level),
-        ]
-        step.shapes[1] = step.shapes[1] + ones
+        (x, bias), ones = step.ins, len(step.shapes[0]) - 2
+        step.ins, step.shapes[1] = [x, _longer(bias, ones, bias.level)], step.shapes[1] + [1] * ones
     if step.op.type == "AddV2" and step.ins[1].level == ACTIVATION and step.shapes[0] != step.shapes[1]:
         examples, *rest = step.shapes[1] or [1]
         if examples > 1 and set(rest) == {1}:
@@ -357,12 +361,12 @@ def _(step):
 
 
 @rule("Mul")
-def _(step):
+def multiply(step):
     return _meet(step, step.product)
 
 
 @rule("RealDiv", "Div")
-def _(step):
+def divide(step):
     if step.ins[1].level == ACTIVATION:
         step.limit(step.ins[1], "it is not finite for all values")
 
@@ -376,38 +380,33 @@ def _(step):
 
 
 @rule("SelectV2", "Select")
-def _(step):
-    if step.op.type == "Select" and len(step.shapes[0]) == 1 < len(
-        step.shapes[1]
-    ):  # one for each entry of the first axis
-        ones = [1] * (len(step.shapes[1]) - 1)
-        step.ins = [step.ins[0], *step.ins[1:]]
-        step.ins[0] = Value(
-            step.ins[0].rows + [r.fixed(1, None) for _ in ones], step.ins[0].roles + [COPIED for _ in ones], 0
-        )
-        step.shapes[0] = step.shapes[0] + ones
+def select(step):
+    ones = len(step.shapes[1]) - 1
+    if step.op.type == "Select" and len(step.shapes[0]) == 1 <= ones:  # one for each entry of the first axis
+        step.ins = [_longer(step.ins[0], ones, CONSTANT), *step.ins[1:]]
+        step.shapes[0] = step.shapes[0] + [1] * ones
     step.whole(step.ins[0])
     return _meet(step, lambda row, mask, *roles: step.same(row, *roles))
 
 
 @rule(*SAME.split())
-def _(step):
+def identity(step):
     return step.ins[0]
 
 
 @rule("IdentityN")
-def _(step):
+def identities(step):
     return step.ins
 
 
 @rule("Cast")
-def _(step):
+def cast(step):
     floating = step.op.inputs[0].dtype.is_floating and step.op.outputs[0].dtype.is_floating
     return step.ins[0] if floating else entrywise(step)
 
 
 @rule("ZerosLike")
-def _(step):
+def zeros(step):
     x = step.ins[0]
     return x if x.rows is None else Value(list(x.rows), [Role() for _ in x.rows], CONSTANT)
 
@@ -416,14 +415,14 @@ def _(step):
 
 
 @rule("Sum", "Mean", "Prod", "Max", "Min", "All", "Any", "ArgMax", "ArgMin", "EuclideanNorm")
-def _(step):
+def reduce(step):
     x, kind, axes = step.ins[0], step.op.type, step.number(1)
     if axes is None:
         return None
     rank, over = len(x.rows), {int(axis) % len(x.rows) for axis in np.ravel(axes)}
     if kind not in ("Sum", "Mean"):
         step.whole(x)
-    for row, role in ((x.rows[axis], x.roles[axis]) for axis in over):
+    for row, role in x.at(over).axes():
         if kind == "Sum":
             step.same(row, DIVIDED, role)
         elif kind in ("Mean", "Max", "Min", "All", "Any"):
@@ -434,47 +433,45 @@ def _(step):
         else:
             step.pin(row, "it mixes channels")
     y = still(step.out_shapes[0], step.why("it is what is left of an axis"), step.level)
-    kept = [axis for axis in range(rank) if axis not in over]
-    for new, axis in enumerate(kept):
-        new = axis if len(y.rows) == rank else new
+    for new, axis in enumerate(axis for axis in range(rank) if axis not in over):
+        new = axis if len(y.rows) == rank else new  # where what is summed over stays, as an axis of one
         y.rows[new], y.roles[new] = x.rows[axis], x.roles[axis]
     return y
 
 
-def along(step, mixed, what="it mixes channels"):
+def along(step, mixed):
     """Something that mixes the entries of some axes, and treats all others alike."""
-    x = step.ins[0]
+    x, rank = step.ins[0], len(step.ins[0].rows)
     step.whole(x)
-    if step.op in step.reading.last:
-        what = "it is the model's output"
-    ways = {axis: axis for axis in range(len(x.rows)) if axis - len(x.rows) not in mixed and axis not in mixed}
+    what = "it is the model's output" if step.op in step.reading.last else "it mixes channels"
+    ways = {axis: axis for axis in set(range(rank)) - {axis % rank for axis in mixed}}
     return [step.go_on(x, ways, what, i) for i in range(len(step.out_shapes))]
 
 
 @rule("Softmax", "LogSoftmax", "FFT", "IFFT", "RFFT", "IRFFT", "TopKV2")
-def _(step):
+def mix_last(step):
     return along(step, {-1})
 
 
 @rule("FFT2D", "IFFT2D", "RFFT2D", "IRFFT2D", "Cholesky", "MatrixInverse", "Qr")
-def _(step):
+def mix_last_two(step):
     return along(step, {-2, -1})
 
 
 @rule("Cumsum", "Cumprod", "CumulativeLogsumexp", "ReverseV2", "Roll")
-def _(step):
+def mix_some(step):
     axes = step.number(2 if step.op.type == "Roll" else 1)
     return None if axes is None else along(step, set(np.ravel(axes).tolist()))
 
 
 @rule("MaxPool", "AvgPool", "MaxPool3D", "AvgPool3D", "MaxPoolV2")
-def _(step):
+def pool(step):
     return _positions(step, channel_axis(step, len(step.shapes[0])))
 
 
 @rule("ResizeBilinear", "ResizeNearestNeighbor", "ResizeBicubic", "ResizeArea", "SpaceToBatchND", "BatchToSpaceND")
 @rule("ImageProjectiveTransformV3", "ImageProjectiveTransformV2", "ExtractGlimpseV2", "ScaleAndTranslate")
-def _(step):
+def resize(step):
     return _positions(step, len(step.shapes[0]) - 1)
 
 
@@ -486,15 +483,15 @@ def _positions(step, channel):
 
 
 @rule("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
-def _(step):
+def normalize(step):
     x, scale, shift, *known = step.ins
     step.whole(x)
-    channel = channel_axis(step, len(x.rows))
-    training = step.attribute("is_training")
-    y = step.go_on(x, {channel: channel} if training else dict(enumerate(range(len(x.rows)))), "it is a position")
-    for each in () if training else known:
+    channel, training = channel_axis(step, len(x.rows)), step.attribute("is_training")
+    known = [] if training else known  # statistics, which training takes over all positions
+    y = step.go_on(x, {axis: axis for axis in ([channel] if training else range(len(x.rows)))}, "it is a position")
+    for each in known:
         step.whole(each)
-    row = step.tie(*(each.rows[0] for each in (scale, shift, *(() if training else known))), x.rows[channel])
+    row = step.tie(*(each.rows[0] for each in (scale, shift, *known)), x.rows[channel])
     y.rows[channel], y.roles[channel] = row, step.same(row, scale.roles[0], shift.roles[0])
     rest = [Value([row], [COPIED], step.level) for _ in step.op.outputs[1:5]]
     return [y, *rest, *(still(shape, None) for shape in step.out_shapes[5:])]

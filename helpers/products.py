@@ -11,17 +11,17 @@ from helpers.rows import DIVIDED
 def _contract(step, ats, at_out):
     """Sums of products, the axes of each factor named by letters as in `einsum`.
 
-    Of what is summed over, one factor must be made of weights: it carries the shares.
+    Of two factors that are summed over, one must be made of weights: it carries the shares.
     """
     rows, roles, levels = {}, {}, [x.level for x in step.ins]
     for letter in dict.fromkeys("".join(ats)):
         spans = [(x, at.index(letter)) for x, at in zip(step.ins, ats, strict=True) if letter in at]
         sides = [shape[at.index(letter)] for shape, at in zip(step.shapes, ats, strict=True) if letter in at]
         for (x, i), side in zip(spans, sides, strict=True):
-            if side != max(sides) or not all(sides):
-                step.pin(
-                    x.rows[i], "its only channel meets many" if all(sides) else "it meets a side that is not known"
-                )
+            if not all(sides):
+                step.pin(x.rows[i], "it meets a side that is not known")
+            elif side != max(sides):
+                step.pin(x.rows[i], "its only channel meets many")
         spans = [span for span, side in zip(spans, sides, strict=True) if side == max(sides)]
         row = rows[letter] = step.tie(*(x.rows[i] for x, i in spans))
         each = [x.roles[i] for x, i in spans]
@@ -37,7 +37,7 @@ def _contract(step, ats, at_out):
 
 
 @rule("MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3")
-def _(step):
+def matrices(step):
     names = ("transpose_a", "transpose_b") if step.op.type == "MatMul" else ("adj_x", "adj_y")
     batch, ats = "abcdefgh"[: len(step.out_shapes[0]) - 2], []
     for shape, name, own in zip(step.shapes, names, ("ik", "kj"), strict=True):
@@ -46,7 +46,7 @@ def _(step):
 
 
 @rule("Einsum")
-def _(step):
+def einsum(step):
     enter, at_out = step.attribute("equation").replace(" ", "").split("->")
     ats = enter.split(",")
     free = [c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" if c not in enter]
@@ -59,7 +59,7 @@ def _(step):
 
 
 def _convolved(step, x, kernel, enters, leaves):
-    """A convolution: what enters and leaves stand at these axes of the kernel; groups are counted by the shapes."""
+    """A convolution whose kernel has what enters and what leaves along these axes; the shapes tell its groups."""
     channel = channel_axis(step, len(x.rows))
     y = step.go_on(x, {channel: channel}, "it is a position of a convolution")
     step.go_on(kernel, {enters: enters, leaves: leaves}, "it is the size of a kernel")
@@ -78,19 +78,19 @@ def _convolved(step, x, kernel, enters, leaves):
 
 
 @rule("Conv2D", "Conv3D")
-def _(step):
+def convolve(step):
     rank = len(step.shapes[1])
     return _convolved(step, *step.ins, rank - 2, rank - 1)
 
 
 @rule("Conv2DBackpropInput", "Conv3DBackpropInputV2")
-def _(step):
+def convolve_back(step):
     rank = len(step.shapes[1])
     return _convolved(step, step.ins[2], step.ins[1], rank - 1, rank - 2)
 
 
 @rule("DepthwiseConv2dNative")
-def _(step):
+def convolve_depthwise(step):
     (x, kernel), channel = step.ins, channel_axis(step, 4)
     y = step.go_on(x, {channel: channel}, "it is a position of a convolution")
     step.go_on(kernel, {2: 2, 3: 3}, "it is the size of a kernel")

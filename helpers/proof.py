@@ -13,6 +13,7 @@ from helpers import reading as rd
 from helpers import rows as r
 from helpers.building import variables_of
 from helpers.checks import Net2NetError
+from helpers.layout import strided_axes
 
 
 class Parted(Net2NetError):
@@ -52,11 +53,18 @@ def check(reading, student, sizes, numbers=True, x=None):
 
 
 class _Comparison:
+    """A teacher that was read, compared with a student of these sizes operation by operation."""
+
     def __init__(self, reading, sizes):
-        self.reading, self.sizes, self.numbers = reading, sizes, {}
+        self.reading, self.sizes = reading, sizes
+        self.numbers = {}  # id of a tensor of the student -> its numbers, where they are known before the model runs
         self.path = ()  # the calls of functions that lead here
 
     def graphs(self, ours, theirs, order, theirs_order, differ=()):
+        """Compare two graphs; the orders number the handles of weights, None within functions, which are given them.
+
+        `differ` has the inputs, by id, whose known numbers are others in the student because a shape is.
+        """
         same, differ = {}, set(differ)  # tensor of the teacher -> of the student; those whose known numbers differ
         for a, b in zip(ours.inputs, theirs.inputs, strict=False):
             same[id(a)] = b
@@ -84,9 +92,6 @@ class _Comparison:
         values = [self.reading.within[self.path].get(id(t)) for t in (*o.entering(op), *op.outputs)]
         return [row for value in values if value is not None for row in value.rows or ()]
 
-    def _widens(self, row):
-        return any(each in self.sizes for each in r.units(row))
-
     def _pair(self, a, b, same, differ):
         equal = _is_constant(a) and _is_constant(b)  # then their numbers are compared, below
         if not equal and SAME.get(a.type, a.type) != SAME.get(b.type, b.type):
@@ -104,13 +109,13 @@ class _Comparison:
             self._shapes(a, x, y)
         loose = [i for i, x in enumerate(ours) if id(x) in differ]
         known = [self.reading.numbers.get(id(x)) for x in a.outputs]
-        theirs = o.numbers(b, self.numbers) if a.outputs and all(each is not None for each in known) else None
-        if theirs is not None or equal:  # one may be too large to be computed here; then it is compared as others are
-            theirs = theirs or [None] * len(known)
-            self.numbers.update((id(y), each) for y, each in zip(b.outputs, theirs, strict=True))
-            differ.update(id(x) for x, n, m in zip(a.outputs, known, theirs, strict=True) if not self._alike(n, m))
+        found = o.numbers(b, self.numbers) if a.outputs and all(each is not None for each in known) else None
+        if found is not None or equal:  # one may be too large to be computed here; then it is compared as others are
+            found = found or [None] * len(known)
+            self.numbers.update((id(y), each) for y, each in zip(b.outputs, found, strict=True))
+            differ.update(id(x) for x, n, m in zip(a.outputs, known, found, strict=True) if not self._alike(n, m))
             return
-        if a.type in ("Shape", "ShapeN", "Size") and any(map(self._widens, self._rows(a))):
+        if a.type in ("Shape", "ShapeN", "Size") and any(r.widens(row, self.sizes) for row in self._rows(a)):
             differ.update(id(x) for x in a.outputs)
         if loose and self._picks_a_side_that_stays(a):
             return
@@ -148,11 +153,12 @@ class _Comparison:
         shape, begin = op.inputs[0].op, self.reading.numbers.get(id(op.inputs[1])) if len(op.inputs) > 1 else None
         if op.type != "StridedSlice" or shape.type != "Shape" or begin is None or not op.get_attr("shrink_axis_mask"):
             return False
-        return not self._widens(self.reading.within[self.path][id(shape.inputs[0])].rows[int(begin[0])])
+        row = self.reading.within[self.path][id(shape.inputs[0])].rows[int(begin[0])]
+        return not r.widens(row, self.sizes)
 
     @staticmethod
     def _alike(a, b):
-        """Whether constants are equal, but for axes along which all entries are."""
+        """Whether constants are equal, but for how long axes are along which all entries are equal."""
         if a is None or b is None:
             return a is b
         a, b = np.asarray(a), np.asarray(b)
@@ -166,9 +172,7 @@ class _Comparison:
                 if not all((first == whole).all() for first, whole in zip(firsts, (a, b), strict=True)):
                     return False
                 a, b = firsts
-        if a.dtype.kind == "f":
-            return bool(np.array_equal(a, b, equal_nan=True))
-        return bool(np.array_equal(a, b))
+        return bool(np.array_equal(a, b, equal_nan=a.dtype.kind == "f"))
 
     def _start(self, a, b):
         """Compare where slices begin."""
@@ -177,7 +181,7 @@ class _Comparison:
         starts = [_starts(op, begin) for op, begin in zip((a, b), begins, strict=True)]
         for axis, row in enumerate(value.rows):
             old, new = (each.get(axis, 0) for each in starts)
-            if (widens := self._widens(row)) and None not in (old, new):
+            if (widens := r.widens(row, self.sizes)) and None not in (old, new):
                 old = _offset(row, old, self.sizes)
             if old != new or (widens and new is None):
                 raise Parted(a, "it cuts at another place", self._rows(a))
@@ -205,13 +209,13 @@ def _sums_like_biases(graph):
 
 
 def _unsqueezed(op):
-    """The second operand of a sum, as it was before Keras took axes of one entry away."""
+    """The second operand of a sum, as it was before Keras took away its axes of one entry."""
     second = op.inputs[1]
     return second.op.inputs[0] if second.op.type == "Squeeze" else second
 
 
 def _sides(sums):
-    """The sides of what such sums begin with, but for the number of examples."""
+    """The sides of the first operands of such sums, but for the number of examples."""
     return {side for op in sums for side in o.shape_of(op.inputs[0])[1:]}
 
 
@@ -265,23 +269,16 @@ def _starts(op, begin):
         whole = [side == taken > 0 for side, taken in zip(sides, o.shape_of(op.outputs[0]), strict=True)]
         begin = [None] * len(sides) if begin is None else begin.tolist()
         return {axis: 0 if whole[axis] else first for axis, first in enumerate(begin)}
-    masks = {name: op.get_attr(f"{name}_mask") for name in ("begin", "ellipsis", "new_axis")}
-    count, found, axis = op.inputs[1].shape[0], {}, 0
-    for k in range(count):
-        if masks["ellipsis"] >> k & 1:
-            behind = sum(1 for later in range(k + 1, count) if not masks["new_axis"] >> later & 1)
-            axis = len(sides) - behind
-        elif not masks["new_axis"] >> k & 1:
-            start = None if begin is None else int(begin[k])
-            found[axis] = (
-                0 if masks["begin"] >> k & 1 else start if start is None or start >= 0 else start + sides[axis]
-            )
-            axis += 1
+    found, ignored = {}, op.get_attr("begin_mask")
+    for axis, k in strided_axes(op, len(sides)):
+        if axis is not None and k is not None:
+            start = 0 if ignored >> k & 1 else None if begin is None else int(begin[k])
+            found[axis] = start + sides[axis] if start is not None and start < 0 else start
     return found
 
 
 def _offset(row, old, sizes):
-    """Where the channel that is the `old`-th of a row is in the student, if a segment begins there."""
+    """Where in the student the channel `old` of a row is, counted from 0; None if no segment begins there."""
     new = 0
     for segment in r.normal(row):
         if old == 0:
@@ -389,6 +386,7 @@ def function_gap(teacher: keras.Model, student: keras.Model, x: Any = None) -> f
 
 
 def check_models(**models):
+    """Refuse arguments, given by name, that are no models."""
     for argument, model in models.items():
         if not isinstance(model, keras.Model):
             raise Net2NetError(f"{argument}: expected a keras.Model, got {model!r}")

@@ -34,6 +34,8 @@ class Reading:
         The operations, in the order in which TensorFlow runs them.
     weights : dict
         From the id of a variable to its `Value`: a row and a role for each axis.
+    read : set
+        The ids of those weights that inference reads.
     calls : dict
         From each layer or operation of Keras to its calls; a call is a list of `Value`, one for each tensor it gives.
     enters : dict
@@ -49,7 +51,7 @@ class Reading:
     def __init__(self, model, x=None, length=None):
         self.model = model
         self.balanced, self.alike, self.limited, self.totals = [], [], [], []
-        self.read = set()  # ids of the weights that inference reads
+        self.read = set()
         self.function_graphs, self.values, self.numbers = [], {}, {}
         self.within, self.path = {}, ()  # values by the calls of functions that lead to them
         self.traced, calls, self.spec, self.length = trace(model, x, length)
@@ -57,6 +59,18 @@ class Reading:
         self.last = last_of(self.graph)
         self.variables = variables_of(model)  # some of which may have been made by the trace
         self.weights = {id(v): self._opened(v) for v in self.variables}
+        for value in self.walk(self.graph, self._inputs()):
+            for row in value.rows or ():
+                r.pin(row, "it is the model's output")
+        self._pin_what_no_weight_has()
+        for total in self.totals:
+            total.choose()
+        self._leave_unread()
+        self.calls, self.enters = {}, {}
+        self._note(calls)
+
+    def _inputs(self):
+        """The values of the graph's inputs; the last are weights and constants, which it captures."""
         of_handle = {id(v.handle): v for v in self.graph.variables} | handles(self.variables)
         ins = [o.still(o.shape_of(t), "it is the model's input") for t in self.graph.inputs]
         for i, (outer, inner) in enumerate(self.graph.captures, start=len(ins) - len(self.graph.captures)):
@@ -65,15 +79,10 @@ class Reading:
             elif isinstance(outer, tf.Tensor) and inner.dtype not in (tf.variant, tf.string):
                 self.numbers[id(inner)] = outer.numpy()
                 ins[i] = o.constant(outer.numpy(), "it is a constant of the model")
-        for value in self.walk(self.graph, ins):
-            for row in value.rows or ():
-                r.pin(row, "it is the model's output")
-        self._pin_what_no_weight_has()
-        for total in self.totals:
-            total.choose()
-        self._leave_unread()
-        self.calls = {}
-        self.enters = {}
+        return ins
+
+    def _note(self, calls):
+        """Keep the values that each layer took and gave, and what it asks of them in training."""
         for layer, given, tensors in calls:
             found, entered = ([self.values.get(id(t)) for t in each] for each in (tensors, given))
             if all(value is not None for value in found):
@@ -93,9 +102,9 @@ class Reading:
         return o.Value(rows, [r.Role() for _ in shape], o.WEIGHT)
 
     def _pin_what_no_weight_has(self):
-        """Equal entries that no weight was tied to are as many as the model's code says.
+        """Pin axes of equal entries that no weight was tied to: there are as many as the model's code says.
 
-        Along those of a known number, the number alone is compared in the proof.
+        Of known numbers they are left open: there the proof compares the number alone, not how often it stands there.
         """
         held = {each for value in self.weights.values() for row in value.rows for each in r.units(row)}
         for tensor, value in (each for values in self.within.values() for each in values.items()):
@@ -115,8 +124,20 @@ class Reading:
             if r.reason(row) and len(row) > 1 and all(count[each] == 1 for each in r.units(row)):
                 r.pin(row, "it is a position")
 
+    def known(self, variable):
+        """The value of a weight; None for one that inference does not read."""
+        return self.weights[id(variable)] if id(variable) in self.read else None
+
+    def rows_in(self, layer):
+        """The rows of what enters a layer in its first call."""
+        return [row for value in self.enters.get(layer, ()) if value for row in value.rows or ()]
+
+    def rows_out(self, layer):
+        """The rows of what a layer gives in all its calls."""
+        return [row for call in self.calls.get(layer, ()) for value in call for row in value.rows or ()]
+
     def weight(self, handle):
-        """The value of a variable; one that is no weight of the model cannot grow."""
+        """The value of a variable, which is read here by its handle; one that is no weight of the model cannot grow."""
         if id(handle.variable) in self.weights:
             self.read.add(id(handle.variable))
             return self.weights[id(handle.variable)]
@@ -180,6 +201,7 @@ def operations_of(graph):
 
 
 def _may_write(op):
+    """Whether an operation may change a variable."""
     return op.type != "ReadVariableOp" and any(t.dtype == tf.resource for t in op.inputs)
 
 
@@ -284,7 +306,7 @@ def inputs_of(model):
 
 @contextlib.contextmanager
 def _listening(calls):
-    """Note what each layer gives while a model runs."""
+    """Note in `calls` what each layer takes and gives while a model runs: (layer, tensors in, tensors out)."""
     original = keras.Operation.__call__
 
     def call(self, *args, **kwargs):
@@ -300,32 +322,3 @@ def _listening(calls):
         yield
     finally:
         keras.Operation.__call__ = original
-
-
-# From mappings to arrays
-
-
-def place(row, draws):
-    """Where a row's student channels come from: teacher's channel, share, and whether it is a copy.
-
-    `draws` has a mapping and shares for each of the units that widen.
-    """
-    indices, shares, news, start = [], [], [], 0
-    for segment in r.normal(row):
-        index, share, new = np.zeros(1, np.intp), np.ones(1), np.zeros(1, bool)
-        for atom in segment:
-            if isinstance(atom, tuple):
-                here = place(atom, draws)
-            elif atom in draws and isinstance(atom, r.Units):
-                mapping, its = draws[atom]
-                here = mapping, its, np.arange(len(mapping)) >= atom.width
-            else:
-                n = r.size((atom,))
-                here = np.arange(n), np.ones(n), np.zeros(n, bool)
-            index = (index[:, None] * r.size((atom,)) + here[0]).ravel()
-            share, new = (share[:, None] * here[1]).ravel(), (new[:, None] | here[2]).ravel()
-        indices.append(start + index)
-        shares.append(share)
-        news.append(new)
-        start += r.size(segment)
-    return np.concatenate(indices), np.concatenate(shares), np.concatenate(news)

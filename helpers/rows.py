@@ -1,18 +1,32 @@
 """The algebra of channels: what the entries of an axis copy, and which axes must therefore widen together.
 
-`Units` are channels that share one mapping. A *row* describes one axis of a tensor. It is a sum of segments, which lie
-one behind the other; a segment is a product of atoms, the first of which changes slowest. An atom is a number, `Units`,
-or a row in its turn:
+`Units` are channels that share one mapping. A *row* describes one axis of a tensor. It is a sum of segments, which
+follow one another; a segment is a product of atoms, the first of which changes slowest. An atom is a number, `Units`,
+or a row in its turn. So a row is a tuple of tuples:
 
     ((u,),)        an axis of the channels u
     ((u,), (v,))   the channels u, then the channels v: a concatenation
     ((49, u),)     49 positions with the channels u each: a flattened picture
     ((h, k),)      heads h with k channels each
+    ((h, ((2,), (k,))),)   heads h with 2 channels that cannot widen, then k that can, each: a row within a row
 
 A number is a part that cannot widen; an axis without entries is the empty row. Nothing here knows Keras.
+
+What is tied becomes one: of two `Units` that must widen alike, one gets the other as its `parts`; `Units` that turn
+out to be two behind each other, or some times others, get those. Rows that were made before need not be made again:
+`normal` looks up what has become of their units.
+
+    >>> u, v, w = Units(5, "u"), Units(3, "v"), Units(2, "w")
+    >>> tie(((u,),), ((v,), (w,)), "they are added")     # u is v and w now
+    ((<3 units of v>,), (<2 units of w>,))
+    >>> units(((u,),))
+    [<3 units of v>, <2 units of w>]
+    >>> width(((4, u),), {v: 6})                         # 4 positions with 6 and 2 channels each
+    32
 """
 
 import math
+from collections import Counter
 
 
 class Units:
@@ -22,7 +36,7 @@ class Units:
 
     def __init__(self, width, name=""):
         self.width, self.name = width, name
-        self.parts = None  # the row that these units are, once they were tied or split
+        self.parts = None  # the row that these units have become, once they are tied or split
         self.fixed = None  # why they cannot widen, if they cannot
 
     def __repr__(self):
@@ -57,16 +71,16 @@ def fixed(width, why):
 
 
 def reason(row):
-    """Why a row cannot widen: the first reason that its parts give."""
+    """Why a row in normal form cannot widen: the first reason that its numbers give."""
     atoms = [atom for segment in row for atom in segment]
     return next((atom.why for atom in atoms if isinstance(atom, Fixed) and atom.why), None)
 
 
 def normal(row):
-    """Write a row in units that stand for themselves, and numbers, without parts that have no channels."""
-    lone = row[0][0] if len(row) == 1 and len(row[0]) == 1 else None
+    """Write a row in units that may widen and numbers that may not, multiplied out, without parts of no channels."""
+    lone = _lone(row)
     if isinstance(lone, Units) and lone.width and not (lone.parts or lone.fixed):
-        return row
+        return row  # as most are
     segments = []
     for segment in row:
         for product in _normal(segment):
@@ -78,8 +92,13 @@ def normal(row):
     return tuple(segments)
 
 
+def _lone(row):
+    """The atom of a row that has no other, or None."""
+    return row[0][0] if row and len(row) == len(row[0]) == 1 else None
+
+
 def _normal(segment):
-    """One segment in normal form: several, where its first atom is a sum."""
+    """One segment in normal form: several, where its first atom is a sum, and none, where it has no channels."""
     atoms, pending, why = [], list(reversed(segment)), None
     while pending:
         atom = pending.pop()
@@ -89,7 +108,7 @@ def _normal(segment):
             elif atom.parts is not None:
                 row = normal(atom.parts)
                 if not all(isinstance(each, int) for product in row for each in product):
-                    atom.parts = row  # which shortens the way for the next who asks
+                    atom.parts = row  # which shortens the way the next time
                 atom = row
         if isinstance(atom, tuple):
             atom = normal(atom)
@@ -121,6 +140,11 @@ def units(row):
     return list(found)
 
 
+def widens(row, sizes):
+    """Whether a row has any of these units, which widen."""
+    return any(each in sizes for each in units(row))
+
+
 def members(row):
     """All units that a row is made of, those that cannot widen too, each once, in order."""
     found, pending = {}, [row]
@@ -129,30 +153,26 @@ def members(row):
         if isinstance(item, tuple):
             pending.extend(reversed(item))
         elif isinstance(item, Units):
-            merged = (
-                item.parts is not None
-                and len(item.parts) == len(item.parts[0]) == 1
-                and isinstance(item.parts[0][0], Units)
-            )
-            if not merged and (item.parts is None or not units(((item,),))):
+            merged = isinstance(_lone(item.parts or ()), Units)  # then the others speak for both
+            if merged or (item.parts is not None and units(((item,),))):
+                pending.append(item.parts)
+            else:
                 item.fixed = item.fixed or reason(normal(item.parts or ()))
                 found[item] = None
-            else:
-                pending.append(item.parts)
     return list(found)
 
 
 def leaders(row, times=1):
-    """The first units of each product in a row, which widen for the others: {units: channels that each stands for}."""
-    found = {}
+    """The first units of each product in a row, which widen for the others: {units: channels that each stands for}.
+
+    Of ``((h, k),)`` these are h, with k channels each: heads become more, and stay as large as they are.
+    """
+    found = Counter()
     for segment in normal(row):
-        for atom in segment:
-            if not units(((atom,),)):
-                continue
-            here = times * size(segment) // size((atom,))
-            for each, channels in ({atom: here} if isinstance(atom, Units) else leaders(atom, here)).items():
-                found[each] = found.get(each, 0) + channels
-            break
+        lead = next((atom for atom in segment if units(((atom,),))), None)
+        if lead is not None:
+            here = times * size(segment) // size((lead,))
+            found.update({lead: here} if isinstance(lead, Units) else leaders(lead, here))
     return found
 
 
@@ -183,21 +203,23 @@ def pin(row, why):
 def tie(a, b, why):
     """Make two rows carry the same mapping, or pin both; return what they are then.
 
-    Units are merged, split where segments end apart (``u`` is ``v`` and ``w``), or factored where one row counts
-    channels in groups (``u`` is ``h`` times ``k``).
+    Units are merged, split where the segments of the other row end (``u`` is ``v`` and ``w``), or factored where the
+    other row counts channels in groups (``u`` is ``h`` times ``k``).
     """
-    a, b = normal(a), normal(b)
     try:
-        if a != b:
-            _tie(list(reversed(a)), list(reversed(b)))
+        _tie(a, b)
     except Mismatch:
         pin(a, why)
         pin(b, why)
     return normal(a)
 
 
-def _tie(left, right):
-    """Tie two rows, given as stacks of segments."""
+def _tie(a, b):
+    """Tie two rows, or raise `Mismatch`."""
+    a, b = normal(a), normal(b)
+    if a == b:
+        return
+    left, right = list(reversed(a)), list(reversed(b))  # stacks of segments
     while left and right:
         for stack in (left, right):  # what was tied meanwhile may have become something else
             stack.extend(reversed(normal((stack.pop(),))))
@@ -228,12 +250,10 @@ def cut(segment, first):
         a, b = Units(count, lead.name), Units(lead.width - count, lead.name)
         lead.become(((a,), (b,)))
         return [(a, *rest)], [(b, *rest)]
-    before, after = [(Fixed(count, lead.why), *rest)] if count else [], lead - count
-    if remainder:
-        inner, outer = cut(rest, remainder)
-        before, middle, after = before + inner, outer, after - 1
-    else:
-        middle = []
+    before, middle, after = [(Fixed(count, lead.why), *rest)] if count else [], [], lead - count
+    if remainder:  # the cut goes through one of the times that `lead` counts
+        inner, middle = cut(rest, remainder)
+        before, after = before + inner, after - 1
     return before, middle + ([(Fixed(after, lead.why), *rest)] if after else [])
 
 
@@ -264,14 +284,14 @@ def _tie_products(a, b):
         if len(y) == 1 and isinstance(y[0], int):
             return pin((x,), y[0].why)
         if len(x) == 1 and isinstance(x[0], Units):
-            if x[0] in units((y,)):  # times units of width 1
+            if x[0] in units((y,)):  # itself times units of width 1
                 return [pin(((each,),), ALONE) for each in units((y,)) if each is not x[0]]
             return x[0].become((y,))
     left, right = list(reversed(a)), list(reversed(b))
     while left and right:
         x, y = left.pop(), right.pop()
         if _size(x) == _size(y):
-            _tie_atoms(x, y)
+            _tie(((x,),), ((y,),))
             continue
         (larger, stack), (smaller, other) = ((x, left), (y, right)) if _size(x) > _size(y) else ((y, right), (x, left))
         stack.extend(reversed(factor(larger, _size(smaller))))
@@ -284,7 +304,7 @@ def _tie_products(a, b):
 def divide(row, first):
     """Write a row as a product of a row of `first` channels and a row of the rest, or raise `Mismatch`."""
     row = normal(row)
-    if first == 1:
+    if first == 1:  # units of width 1 that others follow, or else nothing
         lead, *rest = row[0] if len(row) == 1 else [1]
         return (((lead,),), (tuple(rest),)) if rest and isinstance(lead, Units) and _size(lead) == 1 else (((1,),), row)
     if len(row) > 1:  # a sum, whose segments must hold whole groups
@@ -318,14 +338,12 @@ def factor(atom, first):
     return pair
 
 
-def _tie_atoms(x, y):
-    """Tie two atoms of one size."""
-    x, y = normal(((x,),)), normal(((y,),))  # either may have become something else meanwhile
-    if x != y:
-        _tie(list(reversed(x)), list(reversed(y)))
-
-
-# How a share enters
+# Which weights carry the shares
+#
+# A unit that has copies is counted once only if its copies share out what the unit gave: where they enter a product
+# and are summed up, the weights that meet them are divided by shares, and all else is copied. Along each axis a tensor
+# is therefore copied or divided, which is its role there. In a sum of products role(a) + role(b) = role(result), with
+# copied = 0 and divided = 1, and what is summed over must be divided in all: 0 + 1, as activations and a kernel are.
 
 
 class Conflict(Exception):
@@ -333,7 +351,10 @@ class Conflict(Exception):
 
 
 class Role:
-    """Whether the entries along an axis are *copied* (0) or *divided* by shares (1), or not known yet (None)."""
+    """Whether the entries along an axis are *copied* (0) or *divided* by shares (1), or not known yet (None).
+
+    Roles that were made equal point to one of them by `same`; `waiting` are the totals to look at once it is known.
+    """
 
     __slots__ = ("same", "value", "waiting")
 
@@ -373,13 +394,16 @@ def equal(a, b):
 
 
 class Total:
-    """What a product asks of roles: those of its factors add up to that of the result."""
+    """What a product asks of roles: those of its factors add up to that of the result.
+
+    What this says of one role when others are known is concluded as soon as they are.
+    """
 
     def __init__(self, a, b, result, row, why):
         self.roles, self.row, self.why, self.done = (a, b, result), row, why, False
 
     def look(self):
-        """Draw what can be drawn from the roles that are known; pin the row if they contradict each other."""
+        """Conclude what follows from the roles that are known; pin the row if they contradict each other."""
         if self.done:
             return
         a, b, result = (role.now() for role in self.roles)
@@ -390,10 +414,8 @@ class Total:
                 self._conclude((b, COPIED), (a, result))
             elif result.value == 0 or a is b:
                 self._conclude((a, COPIED), (b, COPIED), (result, COPIED))
-            elif result.value == 1 and (a.value == 1 or b.value == 1):
-                self._conclude((b, COPIED) if a.value == 1 else (a, COPIED))
-            elif a.value == 1 or b.value == 1:
-                self._conclude((b, COPIED) if a.value == 1 else (a, COPIED), (result, DIVIDED))
+            elif 1 in (a.value, b.value):
+                self._conclude((b if a.value == 1 else a, COPIED), (result, DIVIDED))
         except Conflict:
             pin(self.row, self.why)
 
@@ -403,7 +425,7 @@ class Total:
             equal(a, b)
 
     def choose(self):
-        """Where nothing else decides, the second factor is divided: a kernel, not what enters it."""
+        """Where nothing else decides, let the second factor be divided, a kernel and not what enters it, or neither."""
         if not self.done:
             _, b, result = (role.now() for role in self.roles)
             try:

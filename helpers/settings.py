@@ -36,16 +36,13 @@ class Widths:
 
     def of_weight(self, variable):
         """The shape of a weight in the student; None for one that inference does not read."""
-        value = self.reading.weights.get(id(variable))
-        if value is None or id(variable) not in self.reading.read:
-            return None
-        return tuple(r.width(row, self.sizes) for row in value.rows)
+        value = self.reading.known(variable)
+        return None if value is None else tuple(r.width(row, self.sizes) for row in value.rows)
 
     def of_outputs(self, layer):
         """For each tensor that a layer gives in its first call, its sides in teacher and student; None if open."""
         calls = self.reading.calls.get(layer, [[]])
-        both = [[(r.width(row), self.side(row)) for row in value.rows or ()] for value in calls[0]]
-        return both
+        return [[(r.width(row), self.side(row)) for row in value.rows or ()] for value in calls[0]]
 
     def side(self, row):
         """The number of channels of a row in the student, if they are any of a known number."""
@@ -59,11 +56,9 @@ class Widths:
             if id(v) in self.reading.weights
             for row in self.reading.weights[id(v)].rows
         ]
-        rows += [row for call in self.reading.calls.get(layer, ()) for value in call for row in value.rows or ()]
-        rows += [row for value in self.reading.enters.get(layer, ()) if value for row in value.rows or ()]
         found = {}
-        for row in rows:
-            if not any(each in self.sizes for each in r.units(row)):
+        for row in rows + self.reading.rows_out(layer) + self.reading.rows_in(layer):
+            if not r.widens(row, self.sizes):
                 continue
             old = new = 0
             for segment in r.normal(row):  # a slice may begin or end where a segment does
@@ -77,9 +72,9 @@ class Widths:
     def bounds(self, layer):
         """Where the segments of what enters a layer begin and end, likewise, along axes that widen."""
         found = {}
-        for row in (row for value in self.reading.enters.get(layer, ()) if value for row in value.rows or ()):
+        for row in self.reading.rows_in(layer):
             old = new = 0
-            for segment in r.normal(row) if any(each in self.sizes for each in r.units(row)) else ():
+            for segment in r.normal(row) if r.widens(row, self.sizes) else ():
                 old, new = old + r.size(segment), new + r.size(segment, self.sizes)
                 found.setdefault(old, set()).add(new)
         return found
@@ -90,9 +85,7 @@ class Widths:
 
 def integers(value, path=()):
     """The integers in nested settings, each with its path."""
-    if isinstance(value, bool):
-        return
-    if isinstance(value, int | np.integer):
+    if isinstance(value, int | np.integer) and not isinstance(value, bool):
         yield path, int(value)
     elif isinstance(value, slice):
         for key in ("start", "stop"):
@@ -133,21 +126,17 @@ def candidates(settings, pairs):
     for path, value in integers(settings):
         new = {n for n in pairs.get(value, ()) if n != value}
         for old, news in pairs.items():  # a multiple or a part of a width: both scale alike
-            if value % old == 0 or old % value == 0 if value > 1 and old > 1 else False:
+            if min(value, old) > 1 and (value % old == 0 or old % value == 0):
                 new |= {value * n // old for n in news if n != old and value * n % old == 0}
         if new:
             usual = any(key in USUAL for key in path)
             options.append((path, usual, [None, *sorted(new, key=lambda n: (n not in pairs.get(value, ()), n))]))
-    options.sort(key=lambda option: not option[1])
-    if len(options) > 12:
-        options = options[:12]
+    options = sorted(options, key=lambda option: not option[1])[:12]
 
     def cost(choice):
         """Usual names should change, others should not, and each to the first of its values."""
         return sum(
-            (value is None) * (2 if usual else 0)
-            + (value is not None) * (0 if usual else 3)
-            + 0.1 * values.index(value)
+            (2 * usual if value is None else 3 * (not usual)) + 0.1 * values.index(value)
             for value, (_, usual, values) in zip(choice, options, strict=True)
         )
 

@@ -20,9 +20,9 @@ from helpers.checks import Net2NetError
 
 
 def compiled_alike(teacher, student):
-    """Compile a student as its teacher is, with a fresh optimizer; return it."""
+    """Compile a student as its teacher is, with a fresh optimizer."""
     if not teacher.compiled:
-        return student
+        return
     # get_compile_config() turns functions into names that a loss of the user's own cannot be found by.
     given = dict(teacher._compile_config.config)
     try:
@@ -38,12 +38,22 @@ def compiled_alike(teacher, student):
         warnings.warn(
             f"the student is not compiled, because the teacher's settings cannot be copied: {error}", stacklevel=3
         )
-    return student
+
+
+def _inner(optimizer):
+    """The optimizer itself, where another one around it scales its losses."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
+
+
+def _build(student):
+    """Let a student's optimizer make what it keeps of each weight."""
+    if not student.optimizer.built:
+        student.optimizer.build(student.trainable_variables)
 
 
 def _exclude_alike(teacher, optimizer, student):
-    """Take the same weights out of weight decay, of which an optimizer's settings do not tell."""
-    old, new = (getattr(each, "inner_optimizer", each) for each in (teacher.optimizer, optimizer))
+    """Take the same weights out of weight decay, which an optimizer's settings do not tell."""
+    old, new = _inner(teacher.optimizer), _inner(optimizer)
     keys, pattern = (getattr(old, f"_exclude_from_weight_decay{kind}", None) for kind in ("", "_pattern"))
     if keys is not None:
         paths = {weight.path for weight in teacher.weights if old._var_key(weight) in keys}
@@ -92,13 +102,13 @@ def law_of(optimizer: keras.optimizers.Optimizer) -> Law:
     trial = type(optimizer).from_config(settings)
     rng = np.random.default_rng(0)
     arrays = [rng.normal(size=shape) for shape in ((3,), (4, 3))]
-    thirds = [arrays, [_placed(each, 0) for each in arrays], [_placed(each, 1) for each in arrays]]  # copied, divided
-    weights = [keras.Variable(each, dtype="float32") for third in thirds for each in third]
+    # Six weights: two as they are, both copied, both divided.
+    begin = [*arrays, *(_placed(each, 0) for each in arrays), *(_placed(each, 1) for each in arrays)]
+    weights = [keras.Variable(each, dtype="float32") for each in begin]
     trial.build(weights)
     kept = slots(trial)
     known = [trial._learning_rate, *scalars(trial).values(), *(each for values in kept.values() for each in values)]
-    known = set(map(id, known))
-    if any(id(each) not in known for each in trial.variables):
+    if {id(each) for each in trial.variables} - set(map(id, known)):
         raise NoLaw(f"{type(optimizer).__name__} keeps other things than one number for each weight, or for all")
 
     def update():
@@ -122,7 +132,7 @@ def law_of(optimizer: keras.optimizers.Optimizer) -> Law:
             if copied is not None:
                 copied.assign(_placed(array, powers[name]))
     before = _numbers(weights[:2])
-    for array, copied in zip(before, weights[2:4], strict=True):
+    for array, copied in zip(before, weights[2:4], strict=True):  # whatever the first updates made of them
         copied.assign(_placed(array, 0))
     before = _numbers(weights)
     update()
@@ -139,7 +149,7 @@ def _placed(array, power):
 
 
 def _power(arrays, copies):
-    """The power of the share by which copies differ from what they copy; None if there is none."""
+    """The power of the share by which copies differ from what they copy; None if it is no power."""
     for power in (0, 1, 2):
         pairs = zip(arrays, copies, strict=True)
         if all(b.shape == a.shape or np.allclose(b, _placed(a, power), rtol=1e-3, atol=0) for a, b in pairs):
@@ -173,7 +183,7 @@ def scalars(optimizer):
 
 
 class AsBefore(NamedTuple):
-    """Weights that a student has as its teacher does."""
+    """A filling, as `goes_on` takes it, for a student whose weights are as wide as its teacher's."""
 
     origin: dict  # id of a student's weight -> the teacher's
 
@@ -196,15 +206,14 @@ def goes_on(teacher, student, filling, wish):
     """
     if not (teacher.compiled and student.compiled):
         return None, False
-    old, new = (getattr(each.optimizer, "inner_optimizer", each.optimizer) for each in (teacher, student))
+    old, new = _inner(teacher.optimizer), _inner(student.optimizer)
     gathered = wish == "carry" and getattr(old, "built", False) and int(old._iterations) > 0
     try:
         if type(old) is not type(new):
             raise NoLaw(f"the student's optimizer is {type(new).__name__}, the teacher's {type(old).__name__}")
         law = law_of(old)
         if gathered:
-            if not student.optimizer.built:
-                student.optimizer.build(student.trainable_variables)
+            _build(student)
             levels = [(teacher.optimizer, student.optimizer), (old, new)]
             for variable, value in _carried(levels, law, filling):
                 variable.assign(value)
@@ -249,8 +258,7 @@ def _carried(levels, law, filling):
 
 def rates_of(model):
     """What `use_rates` multiplies the updates of a model's weights by: {id of a weight: array}."""
-    optimizer = getattr(model, "optimizer", None)
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    optimizer = _inner(getattr(model, "optimizer", None))
     rated = getattr(getattr(optimizer, "update_step", None), "rated", {})
     return {id(optimizer._trainable_variables[i]): np.array(rate, "float64") for i, rate in rated.items()}
 
@@ -279,9 +287,8 @@ def use_rates(student: keras.Model, rates: dict[str, np.ndarray]) -> None:
         if paths[path] != 1:
             count = "two trainable weights" if paths[path] else "no trainable weight"
             raise Net2NetError(f"rates: model {student.name!r} has {count} {path!r}")
-    if not student.optimizer.built:
-        student.optimizer.build(student.trainable_variables)
-    optimizer = getattr(student.optimizer, "inner_optimizer", student.optimizer)
+    _build(student)
+    optimizer = _inner(student.optimizer)
     known = optimizer.update_step
     update, rated = getattr(known, "plain", known), dict(getattr(known, "rated", {}))
     for i, weight in enumerate(optimizer._trainable_variables):

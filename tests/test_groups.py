@@ -301,3 +301,18 @@ def test_constants_beside_tensors(float64):
     except Net2NetError as error:
         assert "concatenate" in str(error)
     assert relative_gap(model, net2wider_net(model, {"behind": 9}, seed=0)) <= EXACT["float64"]
+
+
+class First(kl.Layer):
+    """Gives the first of what enters, and ignores the rest."""
+
+    def call(self, xs):
+        return xs[0]
+
+
+def test_what_a_layer_ignores_takes_no_part():
+    x = keras.Input((4,))
+    h = First()([kl.Dense(6, name="used")(x), kl.Dense(6, name="ignored")(x)])
+    model = randomize(keras.Model(x, kl.Dense(2, name="end")(h)))
+    assert groups(model) == [(6, ["used"], [], False), (2, ["end"], [], True)]
+    assert relative_gap(model, net2wider_net(model, 2, seed=0)) <= EXACT["float32"]
