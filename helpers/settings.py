@@ -92,7 +92,7 @@ def integers(value, path=()):
             yield from integers(getattr(value, key), (*path, key))
     elif isinstance(value, dict):
         for key, each in value.items():
-            if not str(key).endswith(("axis", "axes", "dims")):  # which count axes
+            if not str(key).endswith(("axis", "axes")) and key not in ("dims", "batch_dims"):  # which count axes
                 yield from integers(each, (*path, key))
     elif isinstance(value, list | tuple):
         for i, each in enumerate(value):
@@ -140,6 +140,8 @@ def candidates(settings, pairs):
             for value, (_, usual, values) in zip(choice, options, strict=True)
         )
 
-    choices = itertools.islice(itertools.product(*(values for _, _, values in options)), 20000)
+    # Of many choices only the first are looked at: there the first options, which are the usual ones, must vary.
+    choices = itertools.islice(itertools.product(*(values for _, _, values in reversed(options))), 20000)
+    choices = (choice[::-1] for choice in choices)
     for choice in sorted(choices, key=cost)[:TRIES]:
         yield {path: value for value, (path, _, _) in zip(choice, options, strict=True) if value is not None}
