@@ -343,6 +343,8 @@ class Builder:
             except Exception as error:  # a layer may be the user's, and fail in any way
                 if old not in self.ways:
                     raise
+                if old in self.fitting:  # this copy serves another call already
+                    raise Unbuildable(old, str(error)) from error
                 new, self.given[old] = self._next(old, error)
                 self.made[old] = new
                 self.old_of[id(new)] = old

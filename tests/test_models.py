@@ -460,7 +460,7 @@ def test_a_weight_that_the_settings_do_not_tell_of_is_missed():
 
 def test_a_layer_that_cannot_be_copied_is_named():
     x = keras.Input((4,))
-    teacher = keras.Model(x, kl.Dense(2)(kl.Dense(5, name="hidden")(NoConfig(3.0)(x))))
+    teacher = keras.Model(x, kl.Dense(2)(kl.Dense(5, name="hidden")(NoConfig(np.full(4, 3.0))(x))))
     for make in (lambda: net2wider_net(teacher, {"hidden": 8}), lambda: net2deeper_net(teacher, "hidden")):
         with pytest.raises(Net2NetError, match="no_config"):
             make()

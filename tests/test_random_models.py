@@ -59,5 +59,5 @@ def test_most_random_models_grew():
     if SEEN["models"] < 30:
         pytest.skip("runs behind test_what_is_accepted_is_exact")
     print(dict(SEEN))
-    assert SEEN["wider"] > SEEN["wider: refused"]  # which of them are drawn is chance
+    assert 3 * SEEN["wider"] > SEEN["models"]  # about half do; which of them are drawn is chance
     assert 2 * SEEN["wider: groups grown"] > SEEN["wider: groups"]
