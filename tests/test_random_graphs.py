@@ -15,7 +15,7 @@ from models_for_tests import EXACT, Builder, dtype, not_trivial, outputs, quietl
 from helpers import Net2NetError, channel_groups, net2deeper_net, net2wider_net
 from helpers.proof import example_inputs
 
-GRAPHS = int(os.environ.get("NET2NET_GRAPHS", 60))
+GRAPHS = int(os.environ.get("NET2NET_GRAPHS", 40))
 SEEN = Counter()
 
 
@@ -78,7 +78,7 @@ def check_graph(rng):
 
 
 def test_most_random_graphs_were_not_refused():
-    if SEEN["graphs"] < 40:
+    if SEEN["graphs"] < 30:
         pytest.skip("runs behind test_random_graph")
     print(dict(SEEN))
     assert SEEN["wider"] > SEEN["wider: refused"]
