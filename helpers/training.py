@@ -91,7 +91,7 @@ SHARES = np.array([0.5, 0.25, 1.0, 0.5, 0.75])
 
 
 def law_of(optimizer: keras.optimizers.Optimizer) -> Law:
-    """Ask an optimizer how it answers gradients that are multiplied, by two updates of small arrays and their copies.
+    """Ask an optimizer how it answers gradients that are multiplied, by a few updates of small arrays and copies.
 
     Raises `NoLaw` where what it keeps follows no power of the factor, as factored moments.
     """

@@ -15,6 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers as kl
+from keras import ops
 
 ROOMS = "layers recurrent preprocessing operations positions own corners architectures classes hub".split()
 KINDS = {}
@@ -181,6 +182,20 @@ def varies(before, after=None):
 def out(inputs, x, units=2, **how):
     """A model whose end is a dense layer of the name 'out'."""
     return keras.Model(inputs, kl.Dense(units, name="out", **how)(x))
+
+
+class Bare(kl.Layer):
+    """A layer that cannot be made anew: its setting is a function, and it has no get_config."""
+
+    def __init__(self, units, function):
+        super().__init__(name="bare")
+        self.units, self.function = units, function
+
+    def build(self, shape):
+        self.kernel = self.add_weight((shape[-1], self.units), name="kernel")
+
+    def call(self, x):
+        return self.function(ops.matmul(x, self.kernel))
 
 
 def chain(shape, *steps, data=None):

@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers as kl
 from keras import ops
-from kinds import kind
+from kinds import Bare, kind
 
 mine = keras.saving.register_keras_serializable("kinds")
 
@@ -311,20 +311,6 @@ def functional_filled(scale):
     x = kl.Dense(int(4 * scale), activation="relu", name="a")(x)
     x = kl.BatchNormalization(name="n")(kl.Dense(int(6 * scale), name="b")(x))
     return keras.Model(table, kl.Dense(2, name="out")(x))
-
-
-class Bare(kl.Layer):
-    """Its setting is a function, and it has no get_config."""
-
-    def __init__(self, units, function):
-        super().__init__(name="bare")
-        self.units, self.function = units, function
-
-    def build(self, shape):
-        self.kernel = self.add_weight((shape[-1], self.units), name="kernel")
-
-    def call(self, x):
-        return self.function(ops.matmul(x, self.kernel))
 
 
 @kind(scales=(1.5, 2))

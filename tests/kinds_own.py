@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 from keras import layers as kl
 from keras import ops
-from kinds import chain, kind
+from kinds import Bare, chain, kind
 
 mine = keras.saving.register_keras_serializable("kinds")
 
@@ -147,20 +147,6 @@ class Plain(kl.Layer):
 def block_without_keywords():
     """Its width is also that of each head, which cannot grow; so its inner parts do."""
     return chain((3, 4), Plain(4, 2, 6), kl.Flatten(), kl.Dense(4, activation="relu", name="c"))
-
-
-class Bare(kl.Layer):
-    """A layer that cannot be made anew: its setting is a function, and it has no get_config."""
-
-    def __init__(self, units, function):
-        super().__init__(name="bare")
-        self.units, self.function = units, function
-
-    def build(self, shape):
-        self.kernel = self.add_weight((shape[-1], self.units), name="kernel")
-
-    def call(self, x):
-        return self.function(ops.matmul(x, self.kernel))
 
 
 @kind(bare="bare", kept=("bare",))
