@@ -7,6 +7,7 @@ if TYPE_CHECKING:  # what editors and type checkers see
     from helpers.checks import Net2NetError
     from helpers.data import load_mnist
     from helpers.deeper import ParametricActivation, net2deeper_net
+    from helpers.extending import extend
     from helpers.growing import grow_and_fit
     from helpers.models import channel_groups, copy_weights, grow_into, net2wider_net
     from helpers.proof import function_gap
@@ -33,6 +34,7 @@ __all__ = [
     "copy_weights",
     "deeper2net_conv2d",
     "deeper2net_fc",
+    "extend",
     "function_gap",
     "grow_and_fit",
     "grow_into",
@@ -51,6 +53,7 @@ _ROOMS = {
     "load_mnist": "data",
     **dict.fromkeys(("ParametricActivation", "net2deeper_net"), "deeper"),
     **dict.fromkeys(("channel_groups", "copy_weights", "grow_into", "net2wider_net"), "models"),
+    "extend": "extending",
     "function_gap": "proof",
     "grow_and_fit": "growing",
     "growth": "report",

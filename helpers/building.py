@@ -365,9 +365,10 @@ class Builder:
 
     def _clone(self, model):
         """A model of copies of a model's layers."""
-        enters = (
-            self.widths.reading.enters.get(model) if self.widths is not None and model is not self.teacher else None
-        )
+        enters = None
+        if self.widths is not None:
+            reading = self.widths.reading
+            enters = reading.given if model is reading.model else reading.enters.get(model)
         enters = enters or [None] * len(model.inputs)
         if len(enters) != len(model.inputs):  # which of them Keras then takes is not told
             raise Net2NetError(

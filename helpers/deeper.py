@@ -454,7 +454,7 @@ def _check_same(teacher, student, x):
 
     def asked(*models):
         with proof.states_kept(*models):
-            return [proof._outputs(model, few) for model in models]
+            return [proof.outputs(model, few) for model in models]
 
     for spec in [spec for length in rd.LENGTHS for spec in rd.specs_of(teacher, length)]:
         few = drawn(spec) if x is None else _batch(x, 0)

@@ -16,8 +16,8 @@ class Filling:
         self.placed = {}
         self.origin, self.paths = {}, {}  # id of a student's weight, and its path -> the teacher's
 
-    def _place(self, row):
-        """What `place` says of a row; None if it does not widen."""
+    def places(self, row):
+        """What `place` says of a row: indices, shares, and which are new; None if it does not widen."""
         if not r.widens(row := r.normal(row), self.draws):
             return None
         if row not in self.placed:
@@ -65,7 +65,7 @@ class Filling:
 
     def new(self, row):
         """Which channels of a row are new in the student."""
-        places = self._place(row)
+        places = self.places(row)
         return np.zeros(r.width(row), bool) if places is None else places[2]
 
     def sides(self):
@@ -90,7 +90,7 @@ class Filling:
         """The axes of a weight that widen: which, whether they divide it by shares, and how they are placed."""
         value = self.reading.known(old)
         for axis, (row, role) in enumerate(value.axes() if value is not None else ()):
-            if (places := self._place(row)) is not None:
+            if (places := self.places(row)) is not None:
                 yield axis, role.now().value == 1, places
 
 

@@ -104,6 +104,11 @@ class Groups:
         self.made = set()  # units along the channels that a layer gives
         for layer in dict.fromkeys(leaves(reading.model)):
             self._name(layer)
+        for tensor, value in zip(getattr(reading.model, "inputs", None) or [], reading.given, strict=False):
+            name = tensor._keras_history.operation.name
+            if reading.open and name not in self.rows:
+                self.rows[name] = [value.rows[-1]]
+                self._join(name, value.rows[-1])
         self.layer_of = {id(v): layer for layer in leaves(reading.model) for v in getattr(layer, "weights", ())}
         for variable in reading.variables:
             if id(variable) in reading.read:

@@ -269,8 +269,11 @@ def gather(step):
         return None
     axis = int(axis) % len(x.rows)
     batch = batch % max(len(index.rows), 1) if batch < 0 else batch
-    step.pin(x.rows[axis], "its entries are looked up by number")
-    if x.level == WEIGHT and x.roles[axis].now().value is None:
+    if step.reading.open and x.level == WEIGHT and index.level != CONSTANT:
+        step.reading.lookups.append(x.rows[axis])
+    else:
+        step.pin(x.rows[axis], "its entries are looked up by number")
+    if x.level == WEIGHT and x.roles[axis].now().value is None and not step.reading.open:
         r.equal(x.roles[axis], DIVIDED)  # as a kernel behind a one-hot code
     step.whole(index)
     for a, b in zip(x.rows[:batch], index.rows[:batch], strict=True):

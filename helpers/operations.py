@@ -443,8 +443,11 @@ def along(step, mixed):
     """Something that mixes the entries of some axes, and treats all others alike."""
     x, rank = step.ins[0], len(step.ins[0].rows)
     step.whole(x)
-    what = "it is the model's output" if step.op in step.reading.last else "it mixes channels"
-    ways = {axis: axis for axis in set(range(rank)) - {axis % rank for axis in mixed}}
+    last = step.op in step.reading.last
+    what = "it is the model's output" if last else "it mixes channels"
+    # Beside the old ones, new classes may come: `extending` asks what becomes of those.
+    kept = () if last and step.reading.open else {axis % rank for axis in mixed}
+    ways = {axis: axis for axis in set(range(rank)) - set(kept)}
     return [step.go_on(x, ways, what, i) for i in range(len(step.out_shapes))]
 
 

@@ -46,10 +46,16 @@ class Reading:
         Lists of rows that need one and the same width, and why.
     limited : list
         Rows that cannot take channels of any values, as random new ones have, and why.
+    given, gives : list
+        The `Value` of each of the model's inputs and outputs.
+    open : bool
+        Whether channels of inputs and outputs, and what is looked up by number, may get new entries: `extending` asks.
+    lookups : list
+        Rows of weights whose entries are looked up by number, where `open`; else these cannot widen.
     """
 
-    def __init__(self, model, x=None, length=None):
-        self.model = model
+    def __init__(self, model, x=None, length=None, open=False):
+        self.model, self.open, self.lookups = model, open, []
         self.balanced, self.alike, self.limited, self.totals = [], [], [], []
         self.read = set()
         self.function_graphs, self.values, self.numbers = [], {}, {}
@@ -59,9 +65,10 @@ class Reading:
         self.last = last_of(self.graph)
         self.variables = variables_of(model)  # some of which may have been made by the trace
         self.weights = {id(v): self._opened(v) for v in self.variables}
-        for value in self.walk(self.graph, self._inputs()):
-            for row in value.rows or ():
-                r.pin(row, "it is the model's output")
+        ins = self._inputs()
+        self.given, self.gives = ins[: len(ins) - len(self.graph.captures)], self.walk(self.graph, ins)
+        for row in () if open else (row for value in self.gives for row in value.rows or ()):
+            r.pin(row, "it is the model's output")
         self._pin_what_no_weight_has()
         for total in self.totals:
             total.choose()
@@ -73,6 +80,9 @@ class Reading:
         """The values of the graph's inputs; the last are weights and constants, which it captures."""
         of_handle = {id(v.handle): v for v in self.graph.variables} | handles(self.variables)
         ins = [o.still(o.shape_of(t), "it is the model's input") for t in self.graph.inputs]
+        for value, t in zip(ins, self.graph.inputs, strict=True):
+            if self.open and t.dtype.is_floating and len(value.rows) > 1:
+                value.rows[-1] = o.alike(t.shape[-1], t.name)
         for i, (outer, inner) in enumerate(self.graph.captures, start=len(ins) - len(self.graph.captures)):
             if inner.dtype == tf.resource:
                 ins[i].variable = of_handle.get(id(outer), outer)
@@ -231,7 +241,7 @@ def handles(variables):
     return {id(v.value.handle): v for v in variables if hasattr(v.value, "handle")}
 
 
-def read(model, x=None):
+def read(model, x=None, open=False):
     """Read a model, or say why that cannot be done."""
     if not isinstance(model, keras.Model):
         raise Net2NetError(f"model: expected a keras.Model, got {type(model).__name__}")
@@ -243,7 +253,7 @@ def read(model, x=None):
     errors = []
     for length in LENGTHS if x is None else (None,):
         try:
-            return Reading(model, x, length)
+            return Reading(model, x, length, open)
         except (Unread, o.Misread) as error:
             errors.append(error)
     raise Net2NetError(

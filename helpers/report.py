@@ -130,7 +130,7 @@ def growth(student: keras.Model) -> Growth:
     Parameters
     ----------
     student : keras.Model
-        As `net2wider_net` or `grow_into` returned it in this session.
+        As `net2wider_net`, `grow_into` or `extend` returned it in this session.
 
     Returns
     -------
@@ -158,7 +158,7 @@ def growth(student: keras.Model) -> Growth:
     proof.check_models(student=student)
     if student not in GROWN:
         raise Net2NetError(
-            f"student: model {student.name!r} was not grown in this session; what net2wider_net or grow_into returned "
-            "is known until it is saved and loaded"
+            f"student: model {student.name!r} was not grown in this session; what net2wider_net, grow_into or extend "
+            "returned is known until it is saved and loaded"
         )
     return GROWN[student]
