@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # what editors and type checkers see
     from helpers.checks import Net2NetError
     from helpers.data import load_mnist
-    from helpers.deeper import ParametricActivation, net2deeper_net
+    from helpers.deeper import net2deeper_net
     from helpers.extending import extend
     from helpers.growing import grow_and_fit
+    from helpers.identities import ParametricActivation, ResidualBlock
     from helpers.models import channel_groups, copy_weights, grow_into, net2wider_net
     from helpers.proof import function_gap
     from helpers.report import growth
@@ -28,6 +29,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Net2NetError",
     "ParametricActivation",
+    "ResidualBlock",
     "balanced_mapping",
     "channel_groups",
     "copy_shares",
@@ -51,7 +53,8 @@ __all__ = [
 _ROOMS = {
     "Net2NetError": "checks",
     "load_mnist": "data",
-    **dict.fromkeys(("ParametricActivation", "net2deeper_net"), "deeper"),
+    **dict.fromkeys(("ParametricActivation", "ResidualBlock"), "identities"),
+    "net2deeper_net": "deeper",
     **dict.fromkeys(("channel_groups", "copy_weights", "grow_into", "net2wider_net"), "models"),
     "extend": "extending",
     "function_gap": "proof",

@@ -5,6 +5,7 @@ import inspect
 import tempfile
 import warnings
 from types import FunctionType
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -53,8 +54,11 @@ def settings_of(layer):
         return config
 
 
-def rebuilt(layer, settings=None):
-    """A new layer of an old one's class, from these settings, or from the old one's own."""
+def rebuilt(layer, settings=None, draw=False):
+    """A new layer of an old one's class, from these settings, or from the old one's own.
+
+    Its matrices begin as zeros, unless it shall `draw` them.
+    """
     settings = settings_of(layer) if settings is None else settings
     known = {getattr(f, "__name__", ""): f for part in parts(layer) for f in live(part, vars(part)).values()}
     known |= {type(part).__name__: type(part) for part in parts(layer) if not hasattr(kl, type(part).__name__)}
@@ -67,7 +71,7 @@ def rebuilt(layer, settings=None):
         _name_alike(layer, new)
         new.name = settings.get("name", layer.name)  # another one where a copy goes beside the old one
         new.supports_masking, new.autocast = layer.supports_masking, layer.autocast
-        for part in parts(new):
+        for part in () if draw else parts(new):
             part.add_weight = _without_drawing(part.add_weight)
         pairs = list(zip(parts(layer), parts(new), strict=False))
         for part, its in pairs:
@@ -91,7 +95,8 @@ def _taken(layer, settings):
 
 def _name_alike(old, new):
     """Give a new layer, and those inside it, the names of the old ones, also of those that Keras names by itself."""
-    for part, its in zip(parts(old), parts(new), strict=False):
+    pairs = list(zip(parts(old), parts(new), strict=False))
+    for part, its in pairs if len(parts(old)) == len(parts(new)) else pairs[:1]:  # a deeper one has others inside
         if type(part) is type(its):
             its.name = part.name
 
@@ -194,6 +199,24 @@ def check_shared(layers):
                 )
 
 
+def nodes_of(model):
+    """Keras' calls of layers and operations in a functional or Sequential model, in their order."""
+    by_depth = getattr(model, "_functional", model)._nodes_by_depth  # Keras has no public way to them
+    return [node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth] if not node.is_input]
+
+
+class Chain(NamedTuple):
+    """New layers behind a layer, one after the other."""
+
+    layers: list
+
+    def run(self, tensors, x):
+        """What they make of a tensor."""
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
 class Builder:
     """Builds a student: the teacher's layers with other widths, or with new layers behind some of them.
 
@@ -228,8 +251,8 @@ class Builder:
         for old, new in [(self.teacher, student), *reversed(self.made.items())]:
             for part, its in [(old, new)] if is_plain(old) else part_pairs(old, new):
                 its.trainable = part.trainable
-        for news in self.behind.values():
-            for new in news:
+        for more in (each for found in self.behind.values() for each in found):
+            for new in more.layers:
                 new.trainable = True
         for old, new in self.made.items():
             if not is_plain(old):
@@ -348,8 +371,6 @@ class Builder:
                 new, self.given[old] = self._next(old, error)
                 self.made[old] = new
                 self.old_of[id(new)] = old
-        for extra in self.behind.get(old, ()):
-            outputs = extra(outputs)
         return outputs
 
     def _source(self, x, value):
@@ -382,18 +403,26 @@ class Builder:
                 new = self._copied(layer)
                 with keras.name_scope(model.name):  # as paths of weights begin in a Sequential
                     x = self._call(new, x)
-                layers += [self.made[layer], *self.behind.get(layer, ())]
+                    layers.append(self.made[layer])
+                    for more in self.behind.get(layer, ()):
+                        x = more.run({}, x)
+                        layers += more.layers
             return type(model)([sources[0], *layers], name=model.name)
-        # A compiled model would be compiled by clone_model, which fails on losses and metrics of the user's own.
-        bare = keras.Model(model.input, model.output, name=model.name)
+        tensors = dict(zip(map(id, model.inputs), sources, strict=True))  # by those of the teacher
+        for node in nodes_of(model):
+            args, kwargs = node.arguments.fill_in(tensors)
+            outputs = self._call(self._copied(node.operation), *args, **kwargs)
+            tensors.update(zip(map(id, node.outputs), keras.tree.flatten(outputs), strict=True))
+            for more in self.behind.get(node.operation, ()):
+                tensors[id(node.outputs[0])] = more.run(tensors, tensors[id(node.outputs[0])])
         inputs = keras.tree.pack_sequence_as(model.input, sources)
-        clone = keras.models.clone_model(bare, inputs, clone_function=self._copied, call_function=self._call)
-        return clone if type(model) is type(bare) else type(model)(clone.input, clone.output, name=model.name)
+        outputs = keras.tree.map_structure(lambda x: tensors[id(x)], model.output)
+        return type(model)(inputs, outputs, name=model.name)
 
 
 def build_like(old, new):
     """Make the weights of a new model, whose teacher was built."""
-    if new.built and len(new.weights) == len(old.weights):
+    if new.built and len(new.weights) >= len(old.weights):
         return
     if config := old.get_build_config():
         new.build_from_config(config)

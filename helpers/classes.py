@@ -27,6 +27,21 @@ class _Shape(NamedTuple):
     shape: tuple
 
 
+def shapes_with(model, settings):
+    """The weights that a model would have with other settings; None if its class refuses them."""
+    # Shapes alone, if they can be had so: nothing is allocated. A model that compiles itself needs real variables.
+    for scope in (keras.StatelessScope(initialize_variables=False), contextlib.nullcontext()):
+        try:
+            with scope:
+                new = bd.rebuilt(model, settings)
+                bd.build_like(model, new)
+                return [_Shape(v.path, tuple(v.shape)) for v in bd.variables_of(new)]
+        except Exception as error:  # a class may refuse numbers in any way
+            if "stateless scope" not in str(error):
+                return None
+    return None
+
+
 class Class:
     """A model's own settings, and what they can widen.
 
@@ -59,19 +74,8 @@ class Class:
 
     def _tried(self, paths):
         """The pairs for changes by path, as `_pairs` returns them."""
-        # Shapes alone, if they can be had so: nothing is allocated. A model that compiles itself needs real variables.
-        for scope in (keras.StatelessScope(initialize_variables=False), contextlib.nullcontext()):
-            try:
-                with scope:
-                    model = bd.rebuilt(self.model, st.replaced(self.settings, paths))
-                    bd.build_like(self.model, model)
-                    return [
-                        (old, _Shape(new.path, tuple(new.shape))) for old, new in bd.weight_pairs(self.model, model)
-                    ]
-            except Exception as error:  # a class may refuse numbers in any way
-                if "stateless scope" not in str(error):
-                    return None
-        return None
+        found, old = shapes_with(self.model, st.replaced(self.settings, paths)), bd.variables_of(self.model)
+        return list(zip(old, found, strict=True)) if found is not None and len(found) == len(old) else None
 
     def _counts_channels(self, name):
         """Whether a setting counts no layers, words or positions: what cannot widen by its nature keeps its shape."""

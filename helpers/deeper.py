@@ -1,24 +1,26 @@
-"""Model in, model out: deeper students of a trained Keras model, whose new layers begin as the identity."""
+"""Model in, model out: deeper students of a trained Keras model, whose new layers or blocks begin as the identity."""
 
 import contextlib
 import difflib
 import operator
 import warnings
 from collections import Counter
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
 from keras import layers as kl
 
+from helpers import blocks as bl
 from helpers import building as bd
-from helpers import proof, training
+from helpers import identities, proof, repeating, training
 from helpers import reading as rd
-from helpers import weights as w
 from helpers.checks import Net2NetError, check_choice, check_width, generator
+from helpers.identities import KINDS, ParametricActivation, ResidualBlock
 from helpers.proof import function_gap
+from helpers.report import GROWN, Deepened, Deepening
 
-__all__ = ["ParametricActivation", "function_gap", "net2deeper_net"]
+__all__ = ["ParametricActivation", "ResidualBlock", "function_gap", "net2deeper_net"]
 
 
 def net2deeper_net(
@@ -26,7 +28,7 @@ def net2deeper_net(
     after: str | list[str] | None = None,
     *,
     init: str = "net2deeper",
-    activation: str = "same",
+    activation: str = "first",
     kernel_size: int | tuple[int, ...] | None = None,
     batch_norm: bool = False,
     x: Any = None,
@@ -35,48 +37,56 @@ def net2deeper_net(
 ) -> keras.Model:
     """Build a deeper student that computes the same function.
 
-    Each named layer gets a new one of its kind behind it, called ``NAME_deeper``: an identity with the same activation,
-    trainable even where the named layer is frozen. Where batch normalization or an activation stand as layers of
-    their own behind the named layer, the new layer goes behind them and gets the same activation.
+    What comes behind a layer begins as the identity, and is trainable even where the layer is frozen:
+
+    - behind a residual block, x + f(x), a copy of it whose last weights are zero;
+    - behind a Dense or convolution a layer of its kind, called ``NAME_deeper``, with the same activation. Where batch
+      normalization or an activation stand as layers of their own behind it, the new layer goes behind them;
+    - behind any other layer a `ResidualBlock`.
 
     Parameters
     ----------
     teacher : keras.Model
-        A built Sequential or functional model, also one of a class derived from these. It is not changed.
+        A built model. In one of a class with settings of its own, blocks alone can come, if a setting counts them. It
+        is not changed.
     after : str, list of str, or None
-        The Dense or convolution layers to follow; None: every one that allows it.
-    init : {"net2deeper", "randominit"}
-        "net2deeper" keeps the function. "randominit" is the baseline that does not: a random new layer.
-    activation : {"same", "linear", "parametric"}
-        Of the new layers. "same": the named layer's, which must be idempotent. "linear": none, which is exact behind
-        any other. "parametric": a `ParametricActivation`, which starts as none and can become the named layer's.
+        Names of layers; of a block the layer that is one, or the sum that ends it. "blocks": all residual blocks. None:
+        all blocks, or all Dense and convolution layers that allow it where there are none.
+    init : {"net2deeper", "fresh", "stacking", "randominit"}
+        "net2deeper" and "fresh" keep the function; blocks are copies, or have fresh weights, and end in zeros. Two
+        baselines do not: "stacking" lets the blocks follow one another twice; "randominit" draws all new weights.
+    activation : {"first", "same", "parametric", "linear"}
+        Of new layers behind Dense and convolutions. "same": the named layer's, which must be idempotent. "parametric":
+        a `ParametricActivation`, which starts as none and can become the named layer's. "linear": none. "first": the
+        first of these that is exact.
     kernel_size : int or tuple of int, optional
         Size of new convolutions' kernels; by default that of the layer before.
     batch_norm : bool
         Put batch normalization behind each new layer, before its activation. It starts by undoing what it does: its
-        statistics come from a forward pass over `x`, its scale and shift are their inverse.
+        statistics come from a forward pass over `x`, its scale and shift are their inverse. Blocks have their own.
     x : array, or list of arrays
         Inputs of the teacher, for `batch_norm`.
     seed : int, optional
-        Fixes the draws of "randominit".
+        Fixes all draws.
     optimizer : {"carry", "fresh"}
         "carry" gives the student's optimizer what the teacher's has gathered; new layers begin as in `net2wider_net`.
 
     Returns
     -------
     keras.Model
-        The student, compiled as the teacher is.
+        The student, compiled as the teacher is. `growth` tells what is new.
 
     Raises
     ------
     Net2NetError
-        If a layer is unknown, is no Dense or convolution, is quantized, has its channels first, or is the output; if
-        its activation f is not idempotent, that is f(f(v)) differs from f(v) for some v, or overflows where
-        "parametric" would blend with it; if `batch_norm` has no `x`, or one that the teacher gives no finite outputs
-        for, or if a step or a comparison behind a new one makes more of its rounding; if `x` or `kernel_size` is given
-        and no new layer takes it; if two layers share a weight; or if the student would give other outputs,
-        because a class or a layer has what its settings do not tell of, or attention and other layers that read a mask
-        would run in another order.
+        If a name is unknown; if a block changes its shape, gives several tensors, is normalized behind its sum, or has
+        no weight at the end of a branch; if a layer is quantized, has its channels first, or is the output; if its
+        activation f is not idempotent where "same" is asked for, that is f(f(v)) differs from f(v) for some v, or
+        overflows where "parametric" would blend with it; if `batch_norm` has no `x`, or one that the teacher gives no
+        finite outputs for, or if a step or a comparison behind a new one makes more of its rounding; if `x`,
+        `batch_norm` or `kernel_size` is given and no new layer takes it; if two layers share a weight; or if the
+        student would give other outputs, because a class or a layer has what its settings do not tell of, or attention
+        and other layers that read a mask would run in another order.
 
     Examples
     --------
@@ -88,10 +98,11 @@ def net2deeper_net(
 
     References
     ----------
-    Chen et al. 2016, section 2.4; Wei et al. 2016, "Network Morphism", for "parametric".
+    Chen et al. 2016, section 2.4; Wei et al. 2016, "Network Morphism", for "parametric"; Gong et al. 2019 for
+    "stacking"; Wu et al. 2024, "LLaMA Pro", for copied blocks that end in zeros.
     """
-    check_choice("init", init, ("net2deeper", "randominit"))
-    check_choice("activation", activation, ("same", "linear", "parametric"))
+    check_choice("init", init, repeating.INITS)
+    check_choice("activation", activation, ("first", "same", "parametric", "linear"))
     check_choice("optimizer", optimizer, ("carry", "fresh"))
     if batch_norm and x is None:
         raise Net2NetError(
@@ -99,72 +110,236 @@ def net2deeper_net(
         )
     if x is not None and not batch_norm:
         raise Net2NetError("x: expected none without batch_norm=True, which alone measures statistics")
-    graph = _Graph(teacher)
-    blocks = _blocks(graph, after, activation)
-    if kernel_size is not None and all(_KINDS[type(block.layer)] is kl.Dense for block in blocks):
-        raise Net2NetError(f"kernel_size: expected none, since no new layer is a convolution, got {kernel_size!r}")
-    taken = {layer.name for layer in teacher._flatten_layers()}
-    rng = generator(seed)
-    news = [_new_block(block, activation, kernel_size, batch_norm, init, rng, taken) for block in blocks]
-    behind = {block.end: list(new.values()) for block, new in zip(blocks, news, strict=True)}
-    builder = bd.Builder(teacher, behind=behind)
-    student = builder.build()
-    builder.fill(student, lambda old_weight, _: old_weight.numpy())
-    for new, (mean, variance) in zip(news, _statistics(graph, blocks, x), strict=True) if batch_norm else ():
-        norm = new["batch_norm"]  # its scale and shift undo its statistics
-        norm.set_weights([np.sqrt(variance + norm.epsilon), mean, mean, variance])
-    if init == "net2deeper":
-        for new in news:
-            _set_identity(new["layer"])
+    proof.check_models(teacher=teacher)
+    rd.check(teacher)
+    names, rng = _names(after), generator(seed)
+    if bd.is_plain(teacher):
+        plan = _Plan(_Graph(teacher), names, init, activation)
+        if kernel_size is not None and not plan.sized():
+            raise Net2NetError(f"kernel_size: expected none, since no new layer is a convolution, got {kernel_size!r}")
+        if batch_norm and not plan.places:
+            raise Net2NetError("batch_norm: expected False, since no new layer is a Dense or a convolution")
+        student, origin, report = plan.student(kernel_size, batch_norm, x, rng)
+    else:
+        student, origin, report = _of_a_class(teacher, names, init, rng)
+    if init in repeating.EXACT:
         _check_same(teacher, student, x)
     training.compiled_alike(teacher, student)
-    pairs = [pair for old, new in builder.made.items() if not bd.is_plain(old) for pair in bd.weight_pairs(old, new)]
-    filling = training.AsBefore({id(new): old for old, new in pairs})
-    law, gathered = training.goes_on(teacher, student, filling, optimizer)
+    law, gathered = training.goes_on(teacher, student, training.AsBefore(origin), optimizer)
     if gathered and isinstance(law, str):
         warnings.warn(f"the student's optimizer begins fresh: {law}", stacklevel=2)
+    GROWN[student] = report
+    report.carried(law, gathered)
     return student
 
 
-@keras.saving.register_keras_serializable("helpers")
-class ParametricActivation(kl.Wrapper):
-    """An activation that starts as the identity and is learned: a * v + (1 - a) * f(v), with a weight a of 1 at first.
+def _names(after):
+    """The names that are asked for; "blocks" and None as they are."""
+    if after is None or after == "blocks":
+        return after
+    names = [after] if isinstance(after, str) else after
+    if not isinstance(names, (list, tuple, set)) or not names or not all(isinstance(name, str) for name in names):
+        got = "an empty list" if names == [] else repr(after)
+        raise Net2NetError(f"after: expected a layer's name, a list of names, or None, got {got}")
+    return list(dict.fromkeys(names))
 
-    A new layer with it can follow any layer, also where f is not idempotent. To anneal a by hand instead, set
-    `trainable` to False and assign to ``layer.a`` from a callback, down to 0, where only f is left.
 
-    Parameters
+def _of_a_class(teacher, names, init, rng):
+    """The student of a model with settings of its own, where its weights come from, and the report."""
+    blocks = bl.Blocks(teacher)
+    if names is None or names == "blocks":
+        chosen = list(blocks.found.values())
+        if not chosen:
+            raise _none(teacher, blocks)
+    else:
+        chosen = [_chosen(blocks, name) for name in names]
+    student, origin = repeating.Class(blocks).deeper(chosen, init, rng)
+    return student, origin, Deepened(_told(block, [], init) for block in chosen)
+
+
+def _chosen(blocks, name):
+    """The block of a name, in a model of a class of its own."""
+    found = [block for block in blocks.found.values() if name in block.names]
+    if len(found) == 1:
+        return found[0]
+    known = list(dict.fromkeys(block.names[0] for block in blocks.found.values()))
+    if len(found) > 1:
+        raise Net2NetError(f"after: {len(found)} blocks end in layers that are called {name!r}")
+    why = next((why for layer, why in blocks.reasons.items() if layer.name == name), None)
+    can = f"the blocks of the model are {', '.join(map(repr, known[:5])) or 'none'}"
+    if why is None:
+        raise Net2NetError(f"after: the model has no layer {name!r}; {can}")
+    raise Net2NetError(f"after: {name!r} is no residual block that can be repeated: {why}; {can}. {_elsewhere(blocks)}")
+
+
+def _none(model, blocks):
+    """The error that a model has no blocks, with a reason that sums in it give."""
+    told = next(iter(blocks.near.values()), "no layer adds what enters it to what it makes of it")
+    more = "" if bd.is_plain(model) else f". {_elsewhere(blocks)}"
+    return Net2NetError(f"after: model {model.name!r} has no residual block that can be repeated: {told}{more}")
+
+
+def _elsewhere(blocks):
+    """What to do with a model of a class of its own where no blocks come."""
+    kind = type(blocks.model).__name__
+    if blocks.nodes:
+        return (
+            f"Its class {kind} makes its layers from settings of its own, which have no place for others; use "
+            "keras.Model(model.inputs, model.outputs) in its place"
+        )
+    return (
+        f"Other layers have no place in {kind}, whose graph is hidden in its call method; build it as keras.Model(...)"
+    )
+
+
+def _told(block, new, init):
+    """What the report says of a repeated block."""
+    ends = ", ".join("/".join(v.path.split("/")[-2:]) for v in block.zeros)
+    how = {"net2deeper": f"a copy of the block, with zeros in {ends}", "fresh": f"a fresh block, with zeros in {ends}"}
+    how |= {"stacking": "the blocks follow one another twice", "randominit": "a random block"}
+    return Deepening(block.names[0], new, how[init])
+
+
+class _Plan:
+    """What comes where in a model that is a graph of Keras'.
+
+    Attributes
     ----------
-    layer : keras.layers.Layer
-        The activation f; shapes and dtypes stay as they are.
-
-    Examples
-    --------
-    >>> layer = ParametricActivation(kl.Activation("tanh"))
-    >>> v = np.array([[-2.0, 0.0, 2.0]])
-    >>> layer(v).numpy()
-    array([[-2.,  0.,  2.]], dtype=float32)
-    >>> layer.a.assign(0.0).numpy().item(), layer(v).numpy().round(3)
-    (0.0, array([[-0.964,  0.   ,  0.964]], dtype=float32))
-
-    References
-    ----------
-    Wei et al. 2016, "Network Morphism", arXiv:1603.01670: the parametric activation of its non-linear case.
+    places : list
+        (`Place`, activation) of each Dense and convolution that is followed.
+    blocks, others : list
+        The residual blocks that are repeated, and the layers that a `ResidualBlock` follows.
     """
 
-    def __init__(self, layer, **kwargs):
-        super().__init__(layer, **kwargs)
-        self.supports_masking = True
+    def __init__(self, graph, names, init, activation):
+        self.graph, self.init, self.activation = graph, init, activation
+        self.places, self.blocks, self.others = [], [], []
+        self.known = [layer for layer in graph.calls if type(layer) in KINDS]
+        self.all = None
+        if names is None or names == "blocks":
+            self.all = bl.Blocks(graph.model)
+            self.blocks = list(self.all.found.values())
+            if not self.blocks and names:
+                raise _none(graph.model, self.all)
+            if not self.blocks:
+                self._layers()
+        for name in names if isinstance(names, list) else ():
+            self._follow(name)
+        if self.places and init not in ("net2deeper", "randominit"):
+            raise Net2NetError(
+                f"init: {init!r} is for residual blocks; behind {self.places[0][0].layer.name!r} use 'net2deeper'"
+            )
+        if self.others and init == "stacking":
+            raise Net2NetError(f"init: 'stacking' is for residual blocks, and {self.others[0].name!r} is none")
 
-    def build(self, input_shape=None):
-        super().build(input_shape)
-        self.a = self.add_weight(shape=(), initializer="ones", name="a")
+    def _layers(self):
+        """Every Dense and convolution that an identity can follow."""
+        for layer in self.known:
+            place = identities.place(self.graph, layer)
+            how, why = self._activation(place)
+            if why is None:
+                self.places.append((place, how))
+        if not self.places:
+            raise Net2NetError(
+                f"after: no layer of {self.graph.model.name!r} can be followed by an identity: it takes a hidden Dense "
+                "or convolution" + (" with an idempotent activation" if self.activation == "same" else "")
+            )
 
-    def call(self, v):
-        return self.a * v + (1 - self.a) * self.layer(v)
+    def _activation(self, place):
+        """The activation that a new layer gets, and why none can come."""
+        ways = ("same", "parametric", "linear") if self.activation == "first" else (self.activation,)
+        for way in ways:
+            if (why := identities.reason(self.graph, place, way)) is None:
+                return way, None
+        return None, why
 
-    def compute_output_shape(self, input_shape):
-        return input_shape
+    def _follow(self, name):
+        layer = _named(self.graph, name)
+        if layer in self.known:
+            place = identities.place(self.graph, layer)
+            how, why = self._activation(place)
+            if why:
+                raise Net2NetError(f"after: layer {name!r} cannot be followed: {why}")
+            self.places.append((place, how))
+            return
+        self.all = self.all or bl.Blocks(self.graph.model)
+        block = next((block for block in self.all.found.values() if name in block.names), None)
+        if block is not None:
+            self.blocks.append(block)
+        elif why := self.all.near.get(layer) or _no_room(self.graph, layer):
+            raise Net2NetError(f"after: layer {name!r} cannot be followed: {why}")
+        else:
+            self.others.append(layer)
+
+    def sized(self):
+        """Whether any new layer takes a kernel's size."""
+        return self.others or any(KINDS[type(place.layer)] is not kl.Dense for place, _ in self.places)
+
+    def student(self, kernel_size, batch_norm, x, rng):
+        """The student, where its weights come from, and the report."""
+        graph, init, behind, told = self.graph, self.init, {}, Deepened()
+        free = _Names(graph.model)
+        news = [
+            identities.new_layers(place, how, kernel_size, batch_norm, init, rng, free) for place, how in self.places
+        ]
+        for (place, how), new in zip(self.places, news, strict=True):
+            behind.setdefault(place.end, []).append(bd.Chain(list(new.values())))
+            words = {
+                "same": "with the same activation",
+                "linear": "linear",
+                "parametric": "with a parametric activation",
+            }
+            told.append(Deepening(place.layer.name, list(new.values()), f"an identity, {words[how]}"))
+        for layer in self.others:
+            size = None if kernel_size is None else check_width("kernel_size", kernel_size, 1)
+            new = ResidualBlock(kernel_size=size, name=free(layer.name), dtype=layer.dtype_policy)
+            behind.setdefault(layer, []).append(bd.Chain([new]))
+            told.append(Deepening(layer.name, [new], f"a residual block, with zeros in {new.name}/last"))
+        repeats = [repeating.repeat(block, init, rng, lambda old: free(old.name)) for block in self.blocks]
+        for each in repeats:
+            behind.setdefault(each.block.end, []).append(each)
+            told.append(_told(each.block, each.layers, init))
+        builder = bd.Builder(graph.model, behind=behind)
+        with repeating.drawing(rng):
+            student = builder.build()
+        builder.fill(student, lambda old_weight, _: old_weight.numpy())
+        self._begin(builder, news, repeats, told, rng)
+        places = [place for place, _ in self.places]
+        for new, (mean, variance) in zip(news, _statistics(graph, places, x), strict=True) if batch_norm else ():
+            norm = new["batch_norm"]  # its scale and shift undo its statistics
+            norm.set_weights([np.sqrt(variance + norm.epsilon), mean, mean, variance])
+        pairs = [
+            pair for old, new in builder.made.items() if not bd.is_plain(old) for pair in bd.weight_pairs(old, new)
+        ]
+        origin = {id(new): old for old, new in pairs}
+        if init == "stacking":
+            both = [([builder.made[old] for old in each.block.layers], list(each.copies.values())) for each in repeats]
+            origin |= {id(new): old for new, old in repeating.stack(self.blocks, both)}
+        return student, origin, told
+
+    def _begin(self, builder, news, repeats, told, rng):
+        """Give new layers the weights that they begin with."""
+        for each in repeats:
+            repeating.begin(each.copies.items(), each.block.zeros, self.init)
+        for new in news if self.init == "net2deeper" else ():
+            identities.set_identity(new["layer"])
+        if self.init == "randominit":
+            for new in (new for each in told for new in each.layers if isinstance(new, ResidualBlock)):
+                kernel = new.last.kernel
+                kernel.assign(keras.initializers.GlorotUniform(int(rng.integers(2**31)))(kernel.shape))
+
+
+class _Names:
+    """Names that no layer of a model has: NAME_deeper, NAME_deeper_2, ..."""
+
+    def __init__(self, model):
+        self.taken = {layer.name for layer in model._flatten_layers()}
+
+    def __call__(self, name, suffix=""):
+        name = f"{name}_deeper{suffix}"
+        name = next(n for n in (name, *(f"{name}_{k}" for k in range(2, len(self.taken) + 3))) if n not in self.taken)
+        self.taken.add(name)
+        return name
 
 
 # The graph of a teacher
@@ -174,25 +349,13 @@ class _Graph:
     """Which layers read what others give, in a model and in the plain graphs inside it."""
 
     def __init__(self, model):
-        proof.check_models(teacher=model)
-        reason = "expected a Sequential or functional model; a subclassed model hides its graph in its call method. "
-        mend = "Build it as keras.Model(inputs, outputs)"
-        if bd.is_graph(model):
-            reason = "its class makes its layers from settings of its own, which have no place for a new one. "
-            mend = "Use keras.Model(model.inputs, model.outputs) in its place"
-        if getattr(model, "_functional", model) is None:
-            reason = "not built, so that its layers have no weights yet; "
-            mend = "add a keras.Input or call model.build(input_shape)"
-        if not bd.is_plain(model):
-            raise Net2NetError(f"model {model.name!r} ({type(model).__name__}): {reason}{mend}")
         self.model, self.calls, self.tensors, self.readers, self.makers = model, Counter(), {}, {}, {}
         self._walk(model)
         self.ends = {self.makers.get(id(x)) for x in model.outputs}
         bd.check_shared(self.calls)
 
     def _walk(self, model):
-        nodes = getattr(model, "_functional", model)._nodes_by_depth  # Keras has no public way to a model's calls
-        for node in (node for depth in sorted(nodes, reverse=True) for node in nodes[depth] if not node.is_input):
+        for node in bd.nodes_of(model):
             layer = node.operation
             if plain := bd.is_plain(layer):
                 self._walk(layer)
@@ -208,49 +371,9 @@ class _Graph:
 # Where new layers go
 
 
-class _Block(NamedTuple):
-    """A layer to follow, the last layer of its own (batch normalization, activation), its activation and its shape."""
-
-    layer: kl.Layer
-    end: kl.Layer
-    activation: object
-    shape: tuple
-
-
-# What follows a layer is a plain convolution where its own kind has no identity of its own.
-_KINDS = {kl.Dense: kl.Dense} | {
-    getattr(kl, name): getattr(kl, f"Conv{d}D")
-    for d in (1, 2, 3)
-    for name in (f"Conv{d}D", f"Conv{d}DTranspose", f"SeparableConv{d}D", f"DepthwiseConv{d}D")
-    if hasattr(kl, name)
-}
-_ACTIVATIONS = (kl.Activation, kl.ReLU, kl.LeakyReLU, kl.ELU, kl.PReLU, kl.Softmax, ParametricActivation)
-
-
-def _blocks(graph, after, activation):
-    known = [layer for layer in graph.calls if type(layer) in _KINDS]
-    if after is None:
-        blocks = [block for block in (_block(graph, layer) for layer in known) if not _reason(graph, block, activation)]
-        if not blocks:
-            raise Net2NetError(
-                f"after: no layer of {graph.model.name!r} can be followed by an identity: it takes a hidden Dense or "
-                "convolution with an idempotent activation, such as relu or none"
-            )
-        return blocks
-    names = [after] if isinstance(after, str) else after
-    if not isinstance(names, (list, tuple, set)) or not names or not all(isinstance(name, str) for name in names):
-        got = "an empty list" if names == [] else repr(after)
-        raise Net2NetError(f"after: expected a layer's name, a list of names, or None, got {got}")
-    blocks = [_block(graph, _named(graph, name, known)) for name in dict.fromkeys(names)]
-    for block in blocks:
-        if reason := _reason(graph, block, activation):
-            raise Net2NetError(f"after: layer {block.layer.name!r} cannot be followed: {reason}")
-    return blocks
-
-
-def _named(graph, name, known):
+def _named(graph, name):
     found = [layer for layer in graph.calls if layer.name == name]
-    names = [layer.name for layer in known]
+    names = [layer.name for layer in graph.calls if isinstance(layer, kl.Layer)]
     if not found:
         near = difflib.get_close_matches(name, names, n=3, cutoff=0.5) or names[:5]
         raise Net2NetError(f"after: the model has no layer {name!r}; near names: {', '.join(map(repr, near))}")
@@ -258,147 +381,22 @@ def _named(graph, name, known):
         raise Net2NetError(
             f"after: {len(found)} layers are called {name!r}, in different nested models; give them names of their own"
         )
-    if found[0] not in known:
-        raise Net2NetError(
-            f"after: layer {name!r} is a {type(found[0]).__name__}; name a Dense or convolution layer, such as "
-            f"{', '.join(map(repr, names[:3]))}"
-        )
     return found[0]
 
 
-def _block(graph, layer):
-    """The block that a layer begins."""
-    end, activation, passed = layer, layer.activation, set()
-    while activation is keras.activations.linear:
-        reader, *others = graph.readers.get(end) or [None]
-        if others or reader in passed or not isinstance(reader, (kl.BatchNormalization, *_ACTIVATIONS)):
-            break  # a normalization that is shared can read itself
-        end = reader
-        passed.add(end)
-        if not isinstance(end, kl.BatchNormalization):
-            activation = end
-    return _Block(layer, end, activation, graph.tensors[end].shape)
-
-
-def _reason(graph, block, new_activation):
-    """Why no identity can follow a block."""
-    layer, end, activation, _ = block
-    name = getattr(activation, "__name__", getattr(activation, "name", activation))
-    if graph.calls[end] > graph.calls[layer]:
-        return f"layer {end.name!r} behind it is shared with other layers; give it one of its own"
-    if end in graph.ends:
+def _no_room(graph, layer):
+    """Why no residual block can follow a layer."""
+    if graph.calls[layer] > 1:
+        return "it is called several times"
+    if layer in graph.ends:
         return "it makes the model's output; name a hidden layer"
-    if getattr(layer, "quantization_mode", None):
-        return "it is quantized; let the model grow first, and quantize the student"
-    if getattr(layer, "data_format", None) == "channels_first":
-        return "it has its channels first; build it with data_format='channels_last'"
-    if new_activation == "linear":
-        return None
-    once, twice, weights = _applied(block, "float64" if new_activation == "same" else layer.compute_dtype)
-    if new_activation == "same" and (weights or not np.array_equal(once, twice)):  # weights change in training
-        return (
-            f"its activation {name!r} is not idempotent (applied twice, it gives other values than once), so an "
-            "identity layer with it would change the function; relu, relu6 and linear are idempotent. With "
-            "activation='linear' or 'parametric' the new layer can follow any"
-        )
-    if new_activation == "parametric" and not np.isfinite(twice).all():
-        return (
-            f"its activation {name!r}, applied twice, is soon larger than any number, and no blend with that can be "
-            "taken; use activation='linear'"
-        )
+    if (count := len(layer.output if isinstance(layer.output, (list, tuple)) else [0])) > 1:
+        return f"it gives {count} tensors"
+    if len(layer.output.shape) < 2 or layer.output.shape[-1] is None:
+        return "how many channels it gives is not known"
+    if "float" not in layer.output.dtype:
+        return f"it gives {layer.output.dtype}"
     return None
-
-
-def _applied(block, dtype):
-    """What an activation gives for small and large numbers, applied once and twice, and the weights that it has."""
-    steps = np.concatenate([np.linspace(-8, 8, 257), *(sign * np.geomspace(1e-6, 1e3, 64) for sign in (1, -1))])
-    steps = np.concatenate([np.sort(steps), np.random.default_rng(0).permutation(steps)])  # among their like, and mixed
-    sides = [min(side or 3, 3) for side in block.shape[1:-1]] + [block.shape[-1] or 8]
-    steps = np.resize(steps, (-(-len(steps) // np.prod(sides)), *sides))
-    function = block.activation
-    try:
-        if isinstance(function, kl.Layer) and not function.built:
-            function = type(function).from_config(function.get_config())
-        with keras.StatelessScope():  # leaves no trace in a layer
-            once = function(keras.ops.cast(steps, dtype))
-            twice = function(once)
-        return *(np.asarray(keras.ops.cast(v, "float64")) for v in (once, twice)), getattr(function, "weights", None)
-    except Exception:  # a function of the user's may fail in any way; then nothing is known of it
-        return np.nan, 0.0, None
-
-
-# What new layers are
-
-
-def _new_block(block, activation, kernel_size, batch_norm, init, rng, taken):
-    """The new layers behind a block, by what they are for."""
-    old, linear = block.layer, keras.activations.linear
-    follows = linear if activation == "linear" else block.activation
-    parametric = activation == "parametric" and follows is not linear
-    is_layer = isinstance(follows, kl.Layer)
-    apart = is_layer or parametric or (batch_norm and follows is not linear)
-    kind = _KINDS[type(old)]
-    with bd.naming(old):
-        config = old.get_config() if type(old) is kind else {"use_bias": old.use_bias}
-    config = {key: value for key, value in config.items() if not key.startswith(("lora", "quantization"))}
-    config |= bd.live(old, config)
-    config |= {key: keras.initializers.Zeros() for key, value in config.items() if bd.holds_array(value)}
-    dtype = block.end.dtype_policy  # what enters is of this type, and must not be rounded to a coarser one
-
-    def named(suffix=""):
-        """The first of NAME_deeper, NAME_deeper_2, ... that no layer has."""
-        name = f"{old.name}_deeper{suffix}"
-        name = next(n for n in (name, *(f"{name}_{k}" for k in range(2, len(taken) + 3))) if n not in taken)
-        taken.add(name)
-        return {"name": name, "dtype": dtype}
-
-    config |= named() | {"trainable": True, "activation": linear if apart else follows}
-    if kind is not kl.Dense:
-        config |= {"filters": block.shape[-1], "kernel_size": _sides(kernel_size, old), "data_format": old.data_format}
-        config |= {"strides": 1, "dilation_rate": 1, "groups": 1}
-        config["padding"] = "causal" if getattr(old, "padding", None) == "causal" else "same"
-    if init == "randominit":
-        drawer, seed = getattr(old, "kernel_initializer", None), int(rng.integers(2**31))
-        drawer = keras.initializers.GlorotUniform() if drawer is None or bd.holds_array(drawer) else drawer
-        if hasattr(drawer, "get_config"):  # else it is a function, which draws as it likes
-            its = drawer.get_config()
-            drawer = type(drawer).from_config(its | ({"seed": seed} if "seed" in its else {}))
-        config["kernel_initializer"] = drawer
-    made = {"layer": kind.from_config(config)}
-    if batch_norm:
-        made["batch_norm"] = kl.BatchNormalization(**named("_bn"))
-    if apart:
-        like = follows if is_layer else kl.Activation(follows, dtype=dtype)
-        name = named("_activation")["name"]
-        new = made["activation"] = bd.rebuilt(like, bd.settings_of(like) | {"name": name})
-        bd.give_functions(like, new)
-        for part in bd.parts(new):
-            del part.add_weight
-        if parametric:
-            made["activation"] = ParametricActivation(new, name=name, dtype=new.dtype_policy)
-    for new in made.values():
-        new.supports_masking |= block.end.supports_masking
-    return made
-
-
-def _sides(kernel_size, old):
-    sides = old.kernel_size if kernel_size is None else kernel_size
-    sides = tuple(sides) if np.iterable(sides) else (sides,) * len(old.kernel_size)
-    if len(sides) != len(old.kernel_size):
-        raise Net2NetError(
-            f"kernel_size: expected one integer or {len(old.kernel_size)} behind layer {old.name!r}, got {kernel_size}"
-        )
-    return tuple(check_width("kernel_size", side, 1) for side in sides)
-
-
-def _set_identity(layer):
-    if isinstance(layer, kl.Dense):
-        kernel, bias = w.deeper2net_fc(layer.units, layer.kernel.numpy().dtype)
-    else:
-        kernel, bias = w.deeper2net_conv2d(layer.kernel.numpy())
-        if layer.padding == "causal":  # a position sees itself and those before: the tap is the last
-            kernel = np.roll(kernel, len(kernel) // 2, axis=0)
-    layer.set_weights([kernel, bias] if layer.use_bias else [kernel])
 
 
 def _batch(x, start):

@@ -103,14 +103,16 @@ def widen(teacher=None, *, width=None, seed=0, way="equal", noise=0.0, mapping=N
     )
 
 
-def deepen(teacher=None, *, kind="dense", activation=None, layers=1, v=2.0, image=None, size=(3, 3), tap=None):
-    """Put identity layers into a network, and see what they do to its function, or to an image.
+def deepen(
+    teacher=None, *, kind="dense", activation=None, layers=1, v=2.0, image=None, size=(3, 3), tap=None, last=0.0
+):
+    """Put identity layers or a block into a network, and see what they do to its function, or to an image.
 
     Parameters
     ----------
     teacher : keras.Model, optional
         As for `widen`. `curve_teacher` if left out.
-    kind, activation, layers, v, image, size, tap
+    kind, activation, layers, v, image, size, tap, last
         To begin with; see `Deepen`. By default a dense layer with the teacher's activation, ReLU if there is no
         teacher, the image `digit`, and a kernel with its 1 in the middle.
 
@@ -146,6 +148,7 @@ def deepen(teacher=None, *, kind="dense", activation=None, layers=1, v=2.0, imag
         image=np.asarray(digit() if image is None else image).tolist(),
         size=size,
         tap=_middle(size) if tap is None else list(tap),
+        last=last,
     )
 
 
@@ -415,8 +418,9 @@ class Deepen(Explorable):
     ----------
     teacher : dict
         The weights "w1", "b1", "w2", "b2" as lists, and the name of the "activation" that it came with.
-    kind : {"dense", "conv"}
-        Whether the new layers are dense ones, behind the teacher's, or convolutions of an image.
+    kind : {"dense", "conv", "block"}
+        Whether the new layers are dense ones, behind the teacher's, convolutions of an image, or a block x + f(x)
+        behind the teacher's hidden layer.
     activation : str
         Of the teacher's hidden layer and of the new dense ones: a name in `ACTIVATIONS`.
     layers : int
@@ -430,21 +434,30 @@ class Deepen(Explorable):
         the middle.
     tap : list of int
         Row and column of the kernel's 1.
+    last : float
+        By how much the last weights of the block are multiplied, 0 to 1.
     """
 
     SIZES = ([1, 3], [3, 1], [3, 3], [5, 5])
     tag, moving = "net2net-deepen", ("size",)
-    state = ("teacher", "kind", "activation", "layers", "v", "image", "size", "tap")
+    state = ("teacher", "kind", "activation", "layers", "v", "image", "size", "tap", "last")
     _esm, _css = faces(tag)
 
     teacher = t.Dict().tag(sync=True)
-    kind = t.Enum(["dense", "conv"], "dense").tag(sync=True)
+    kind = t.Enum(["dense", "conv", "block"], "dense").tag(sync=True)
     activation = t.Enum(list(ACTIVATIONS), "relu").tag(sync=True)
     layers = t.Int(1).tag(sync=True)
     v = t.Float(2.0).tag(sync=True)
     image = t.List().tag(sync=True)
     size = t.List(t.Int(), [3, 3]).tag(sync=True)
     tap = t.List(t.Int(), [1, 1]).tag(sync=True)
+    last = t.Float(0.0).tag(sync=True)
+
+    @t.validate("last")
+    def _check_last(self, proposal):
+        if not 0 <= proposal["value"] <= 1:
+            raise Net2NetError(f"last: expected a number from 0 to 1, got {proposal['value']}")
+        return proposal["value"]
 
     @t.validate("layers")
     def _check_layers(self, proposal):
@@ -493,8 +506,16 @@ class Deepen(Explorable):
             for name in ("hidden", *(f"hidden_deeper{i}" for i in range(self.layers)))
         ]
         out = keras.layers.Dense(1, dtype="float64", name="out")
-        model = keras.Sequential([keras.Input((1,), dtype="float64"), *dense, out])
         w1, b1, w2, b2 = _arrays(self.teacher)
+        if self.kind == "block":
+            from helpers import ResidualBlock
+
+            block = ResidualBlock(activation=self.activation, dtype="float64", name="block")
+            model = keras.Sequential([keras.Input((1,), dtype="float64"), dense[0], block, out])
+            inner, last = _block(n)
+            model.set_weights([w1, b1, inner, np.zeros(n), self.last * last, np.zeros(n), w2, b2])
+            return model
+        model = keras.Sequential([keras.Input((1,), dtype="float64"), *dense, out])
         model.set_weights([w1, b1, *w.deeper2net_fc(n, float) * self.layers, w2, b2])
         return model
 
@@ -517,6 +538,13 @@ class Deepen(Explorable):
             return float(np.abs(self.output - np.array(self.image) / 255).max())
         return float(np.abs(self._values(self.layers) - self._values(0)).max())
 
+    @property
+    def added(self):
+        """What the block adds to each of the hidden units, float64, shape (inputs, units)."""
+        w1, b1, *_ = _arrays(self.teacher)
+        phi, (inner, last) = ACTIVATIONS[self.activation], _block(len(b1))
+        return phi(phi(X @ w1 + b1) @ inner) @ (self.last * last)
+
     def again(self, v):
         """Apply the activation to v once for the teacher's layer, and once for each new one."""
         for _ in range(self.layers + 1):
@@ -527,6 +555,8 @@ class Deepen(Explorable):
         w1, b1, w2, b2 = _arrays(self.teacher)
         phi, (identity, zeros) = ACTIVATIONS[self.activation], w.deeper2net_fc(len(b1), float)
         hidden = phi(X @ w1 + b1)
+        if self.kind == "block":
+            return ((hidden + self.added if layers else hidden) @ w2 + b2).ravel()
         for _ in range(layers):
             hidden = phi(hidden @ identity + zeros)
         return (hidden @ w2 + b2).ravel()
@@ -544,6 +574,11 @@ class Deepen(Explorable):
             where = "in its middle" if self.tap == _middle(self.size) else f"at row {self.tap[0]}, column {self.tap[1]}"
             kernel = f"a {h} × {width} kernel with its 1 {where}"
             return figure, f"A handwritten digit, and what {kernel}, applied {self.layers} times, makes of it.", says
+        if self.kind == "block":
+            says = says.replace(f"{self.layers} new layers", f"Last weights times {self.last:g}")
+            curves = {"before": self._values(0), "after": self._values(1)}
+            alt = "A network's output, and the same with a block behind its hidden layer"
+            return plots.function_curves(X.ravel(), curves, "x", "output"), f"{alt}.", says
         once, more = ACTIVATIONS[self.activation](V), self.again(V)
         curves, alt = {"φ(v)": once}, f"The activation {self.activation}"
         if self.layers:
@@ -551,6 +586,12 @@ class Deepen(Explorable):
             agree = "agree: it is idempotent" if np.array_equal(once, more) else "part"
             alt += f", and the same applied {self.layers} more times. They {agree}"
         return plots.function_curves(V, curves, "v", self.activation), f"{alt}.", says
+
+
+def _block(n):
+    """The weights of a block of n units: of its inner layer and, before they are multiplied, its last."""
+    i, j = np.indices((n, n))
+    return np.cos(1 + 2 * i + 3 * j), np.sin(2 + i + 5 * j)
 
 
 def _arrays(teacher):

@@ -241,8 +241,8 @@ def handles(variables):
     return {id(v.value.handle): v for v in variables if hasattr(v.value, "handle")}
 
 
-def read(model, x=None, open=False):
-    """Read a model, or say why that cannot be done."""
+def check(model):
+    """Refuse what is no built model."""
     if not isinstance(model, keras.Model):
         raise Net2NetError(f"model: expected a keras.Model, got {type(model).__name__}")
     if not model.built:
@@ -250,6 +250,11 @@ def read(model, x=None, open=False):
             f"model {model.name!r} is not built, so its layers have no weights yet; add a keras.Input or call "
             "model.build(input_shape)"
         )
+
+
+def read(model, x=None, open=False):
+    """Read a model, or say why that cannot be done."""
+    check(model)
     errors = []
     for length in LENGTHS if x is None else (None,):
         try:
@@ -273,10 +278,20 @@ def trace(model, x=None, length=None, batch=BATCH):
         try:
             with _listening(calls):
                 function = tf.function(lambda inputs: model(inputs, training=False), autograph=False)
-                return function.get_concrete_function(spec), calls, spec, length
+                traced = function.get_concrete_function(spec)
+            # Layers that are built on the way may be called to see what they give.
+            return traced, [call for call in calls if all(_is_in(t, traced.graph) for t in call[2])], spec, length
         except Exception as error:  # a layer may be the user's, and fail in any way
             errors.append(error)
     raise Unread(str(errors[0])) from errors[0]
+
+
+def _is_in(tensor, graph):
+    """Whether a tensor is in a graph, or in a function that it calls."""
+    here = tensor.graph
+    while here is not graph and here is not None:
+        here = getattr(here, "outer_graph", None)
+    return here is graph
 
 
 def _spec_of_array(x):

@@ -124,18 +124,62 @@ class Growth(list):
         return g.table(self.HEAD, [(", ".join(e.names), *e[1:5], e.reason or "") for e in self])
 
 
-def growth(student: keras.Model) -> Growth:
-    """Tell what grew in a student, from which width to which, and what stayed and why.
+class Deepening(NamedTuple):
+    """What came behind one layer: its name, the new layers, and how they begin."""
+
+    after: str
+    layers: list
+    how: str
+
+
+class Deepened(list):
+    """What made a student deeper: a list of `Deepening`, which prints as a table.
+
+    Attributes
+    ----------
+    optimizer : str or None
+        As in `Growth`.
+    """
+
+    HEAD = ("behind", "new", "parameters", "how")
+    optimizer = None
+
+    def carried(self, law, optimizer):
+        """Note how an optimizer goes on, by its law, or by why it has none."""
+        if optimizer:
+            self.optimizer = f"begins fresh: {law}" if isinstance(law, str) else "goes on"
+
+    def _rows(self):
+        for after, layers, how in self:
+            names = ", ".join(layer.name for layer in layers if layer.weights) or "a block of its class"
+            count = sum(layer.count_params() for layer in layers)
+            yield after, names, f"{count:,}" if layers else "", how
+
+    def __repr__(self):
+        rows = [self.HEAD, *self._rows()]
+        wide = [max(len(row[i]) for row in rows) for i in range(3)]
+        lines = [
+            "  ".join([row[0].ljust(wide[0]), row[1].ljust(wide[1]), row[2].rjust(wide[2]), row[3]]) for row in rows
+        ]
+        return "\n".join(lines + ([f"The optimizer {self.optimizer}."] if self.optimizer else []))
+
+    def _repr_html_(self):
+        return g.table(self.HEAD, self._rows())
+
+
+def growth(student: keras.Model) -> Growth | Deepened:
+    """Tell what grew in a student, from which width to which, and what stayed and why; or what made it deeper.
 
     Parameters
     ----------
     student : keras.Model
-        As `net2wider_net`, `grow_into` or `extend` returned it in this session.
+        As `net2wider_net`, `grow_into`, `extend` or `net2deeper_net` returned it in this session.
 
     Returns
     -------
-    Growth
-        A list with one `Grown` for each group of channels: names, old and new width, parameters of its weights before
+    Growth, or Deepened
+        Of a deeper student, a list with one `Deepening` for each layer or block that is followed. Else a list with one
+        `Grown` for each group of channels: names, old and new width, parameters of its weights before
         and after, and the reason if it stayed. Prints as a table. Its ``optimizer`` says whether the optimizer goes on
         or begins fresh, ``new`` which channels of each name are new, and ``rates`` by what to multiply the updates of
         each weight, as `use_rates` does, so that student and continued teacher stay equal.
@@ -158,7 +202,7 @@ def growth(student: keras.Model) -> Growth:
     proof.check_models(student=student)
     if student not in GROWN:
         raise Net2NetError(
-            f"student: model {student.name!r} was not grown in this session; what net2wider_net, grow_into or extend "
-            "returned is known until it is saved and loaded"
+            f"student: model {student.name!r} was not grown in this session; what a function of "
+            "helpers returned is known until it is saved and loaded"
         )
     return GROWN[student]

@@ -123,6 +123,8 @@ def deepened():
         {"kind": "conv", "size": [1, 3], "tap": [0, 2]},
         {"kind": "conv", "size": [5, 5], "tap": [4, 0], "layers": 3},
         {"kind": "conv", "size": [3, 1], "layers": 2},
+        {"kind": "block"},
+        {"kind": "block", "activation": "gelu", "last": 0.35},
     )
     for given in states:
         panel = explore.deepen(**given)

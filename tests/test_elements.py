@@ -25,6 +25,7 @@ PANELS = {
     "widen": explore.widen,
     "deepen": explore.deepen,
     "deepen-conv": lambda: explore.deepen(kind="conv"),
+    "deepen-block": lambda: explore.deepen(kind="block"),
     "race": race.race,
 }
 FILES = sorted(path.name for path in WEB.glob("net2net*"))
@@ -962,6 +963,27 @@ def test_deepening_by_touch(show):
         box = labeled(page, name).first.bounding_box()
         labeled(page, name).first.tap(position={"x": box["width"] * 0.95, "y": box["height"] / 2})
         assert state(page, "state", DEEPEN) != before
+
+
+def test_a_block_wakes_up_with_its_last_weights(show):
+    page = show(explore.deepen(kind="block"))
+    assert readings(page) == ["0", "0"]
+    assert verdicts(page) == ["✓ f is 0", "✓ the same function"]
+    assert "so the block adds 0 to every unit" in says(page)
+    page.locator("input[type=radio][value=gelu]").click()
+    assert verdicts(page) == ["✓ f is 0", "✓ the same function"]
+    assert not page.get_by_label("New layers", exact=True).count()
+    drag(page, labeled(page, "Last weights"), 0, 0.4)
+    last = state(page, "state.last", DEEPEN)
+    panel = explore.deepen(kind="block", activation="gelu", last=last)
+    assert 0.3 < last < 0.5
+    assert state(page, "gap", DEEPEN) == pytest.approx(panel.gap, rel=1e-12)
+    assert panel.gap == pytest.approx(np.abs(panel.student(explore.X) - panel._values(0)[:, None]).max(), rel=1e-7)
+    assert float(readings(page)[0]) == pytest.approx(np.abs(panel.added).max(), rel=0.01)
+    assert verdicts(page) == ["✗ f adds something", "✗ another function"]
+    assert says(page).endswith("The function has changed.")
+    labeled(page, "Last weights").press("Home")
+    assert state(page, "gap", DEEPEN) == 0
 
 
 def test_python_moves_the_notebooks_deepening(in_notebook):

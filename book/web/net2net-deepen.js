@@ -1,7 +1,7 @@
-/* <net2net-deepen kind="dense" activation="relu" layers="1" v="2" teacher='...' image='...' size='[3, 3]' tap='[1, 1]'>
+/* <net2net-deepen kind="dense" activation="relu" layers="1" v="2" teacher='...' image='...' size='[3, 3]' tap='[1, 1]' last="0">
 
    Identity layers put into a network by hand: behind a dense layer, with an activation to choose, or behind a
-   convolution, with the 1 of its kernel where it belongs or beside. helpers/explore.py writes the element and is its
+   convolution, with the 1 of its kernel where it belongs or beside; or a block x + f(x) whose last weights begin at 0. helpers/explore.py writes the element and is its
    other face; state and meaning are those of `helpers.explore.Deepen`. */
 
 {
@@ -21,7 +21,7 @@
   class Deepen extends Net2NetElement {
     static title = "Deepen a network by hand";
     static defaults = {
-      teacher: null, kind: "dense", activation: "relu", layers: 1, v: 2, image: [], size: [3, 3], tap: [1, 1],
+      teacher: null, kind: "dense", activation: "relu", layers: 1, v: 2, image: [], size: [3, 3], tap: [1, 1], last: 0,
     };
 
     // -------------------------------------------------------------- state
@@ -31,7 +31,7 @@
       const layers = Math.round(Math.min(Math.max(state.layers, 0), MOST)), [h, w] = state.size;
       const inside = state.tap[0] < h && state.tap[1] < w;
       const tap = ("size" in changed && !("tap" in given)) || !inside ? [(h - 1) >> 1, (w - 1) >> 1] : state.tap;
-      return { ...state, layers, tap };
+      return { ...state, layers, tap, last: Math.min(Math.max(state.last, 0), 1) };
     }
 
     /* phi, applied once by the teacher's layer and once more by each new one. */
@@ -51,6 +51,15 @@
       ];
     }
 
+    /* What the block adds to each hidden unit for an input; its weights are those of `_block` in Python. */
+    added(x) {
+      const { teacher, activation, last } = this.state, phi = Net2Net.activations[activation], n = teacher.b1.length;
+      const product = (v, weight) => range(n).map((j) => v.reduce((sum, value, i) => sum + value * weight(i, j), 0));
+      const hidden = teacher.b1.map((b, k) => phi(x * teacher.w1[0][k] + b));
+      const inner = product(hidden, (i, j) => Math.cos(1 + 2 * i + 3 * j)).map(phi);
+      return product(inner, (i, j) => last * Math.sin(2 + i + 5 * j));
+    }
+
     convolve() {
       const { image, size, tap, layers } = this.state;
       const kernel = Net2Net.deeper2netConv2d(1, size, tap)[0].map((row) => row.map((entry) => entry[0][0]));
@@ -63,7 +72,11 @@
     get name() { return WORDS[this.state.activation]; }
 
     describe() {
-      const { kind, layers, v } = this.state;
+      const { kind, layers, v, last } = this.state;
+      if (kind === "block") {
+        if (!last) return `The last weights are 0, so the block adds 0 to every unit, whatever ${this.name} makes inside. The function stands still.`;
+        return `The last weights are no longer 0: the block adds something to every unit. The function has changed.`;
+      }
       if (!layers) return "No new layer yet: the student is the teacher.";
       const new_ = layers === 1 ? "the new layer is silent" : "the new layers are silent";
       if (kind === "conv") return this.describeMove(new_);
@@ -95,11 +108,13 @@
       const moved = (changes) => this.set(changes, { byHand: true });
       this.layers_ = this.slider("New layers", { min: 0, max: MOST, step: 1 }, (layers) => moved({ layers }), "n2n-main");
       const again = this.button("Start over", () => this.restart());
+      this.last_ = this.slider("Last weights", { min: 0, max: 1, step: 0.01 }, (last) => moved({ last }), "n2n-main");
       [this.place, this.dense, this.conv] = range(3).map(() => make("div"));
       this.buildDense(moved);
       this.buildConv(moved);
+      this.main = make("div");
       live.append(
-        make("div", { class: "n2n-controls n2n-head" }, this.layers_.box, make("div", { class: "n2n-buttons" }, again)),
+        make("div", { class: "n2n-controls n2n-head" }, this.main, make("div", { class: "n2n-buttons" }, again)),
         this.place,
       );
     }
@@ -130,10 +145,13 @@
       this.gap_ = this.reading("max |f", sub("new"), " − f", sub("old"), "|");
       const pane = (title, ...parts) => make("div", { class: "n2n-pane" }, make("div", { class: "n2n-label" }, ...title), ...parts);
       this.legends = [make("span"), make("span")];
-      this.dense.append(this.activations.box, make("div", { class: "n2n-three" },
-        pane(["the network"], this.net, this.v_.box),
-        pane([this.legends[0]], this.phi.svg, this.twice.box),
-        pane([this.legends[1]], this.f.svg, this.gap_.box)));
+      this.adds = this.plot(["n2n-old", ...range(12).map(() => "n2n-new")]);
+      this.most = this.reading("largest number that is added");
+      this.once = pane([this.legends[0]], this.phi.svg, this.twice.box);
+      this.block = pane(["what f adds to each unit"], this.adds.svg, this.most.box);
+      this.panes = make("div", { class: "n2n-three" }, pane(["the network"], this.net, this.v_.box), this.once,
+        pane([this.legends[1]], this.f.svg, this.gap_.box));
+      this.dense.append(this.activations.box, this.panes);
     }
 
     plot(names) {
@@ -179,11 +197,17 @@
       if (!this.state.teacher) return;
       const { kind, layers } = this.state;
       this.slide(this.layers_, {}, layers, layers ? `${layers}` : "none");
+      this.slide(this.last_, {}, this.state.last, `× ${number(this.state.last)}`);
       say(this.layers_.name, kind === "conv" ? "New convolutions" : "New layers");
-      const shown = kind === "dense" ? this.dense : this.conv;
+      const main = kind === "block" ? this.last_.box : this.layers_.box;
+      if (this.main.firstChild !== main) this.main.replaceChildren(main);
+      const shown = kind === "conv" ? this.conv : this.dense;
       if (this.place.firstChild !== shown) this.place.replaceChildren(shown);
-      if (kind === "dense") this.renderDense();
-      else this.renderConv();
+      const middle = kind === "block" ? this.block : this.once;
+      if (this.panes.children[1] !== middle) this.panes.children[1].replaceWith(middle);
+      this.v_.box.hidden = kind === "block";
+      if (kind === "conv") this.renderConv();
+      else this.renderDense();
     }
 
     verdict({ value, verdict }, gap, kept, words) {
@@ -196,10 +220,12 @@
       const { activation, layers, v } = this.state, phi = Net2Net.activations[activation];
       for (const [name, input] of Object.entries(this.activations.inputs)) input.checked = name === activation;
       this.slide(this.v_, {}, v, number(v, 1));
-      const once = V.map(phi), more = V.map((value) => this.again(value));
-      const [teacher, student] = [this.network(0), this.network(layers)];
+      const once = V.map(phi), more = V.map((value) => this.again(value)), block = this.state.kind === "block";
+      const [teacher, student] = [this.network(0), this.network(layers)], { w2 } = this.state.teacher;
+      const added = block ? X.map((x) => this.added(x)) : [];
       this.old = X.map((x) => Net2Net.compute(teacher, x));
-      this.new = X.map((x) => Net2Net.compute(student, x));
+      this.new = X.map((x, i) => (block
+        ? this.old[i] + added[i].reduce((sum, value, k) => sum + value * w2[k][0], 0) : Net2Net.compute(student, x)));
       this.gap = Net2Net.largestGap(this.old, this.new);
       this.change = Net2Net.largestGap(once, once.map(phi));
       this.kept = Net2NetElement.kept(this.gap, this.old);
@@ -216,7 +242,16 @@
       const lowest = Math.min(...this.old, ...this.new), highest = Math.max(...this.old, ...this.new);
       this.renderPlot(this.f, X, [this.old, this.new], [lowest, highest], this.kept,
         `The network's output over its input from −1 to 1: ${this.kept ? "the curves agree" : "the curves part"}.`);
+      if (block) this.renderAdded(added);
       this.renderNet();
+    }
+
+    renderAdded(added) {
+      const flat = added.flat(), [low, top] = [Math.min(...flat), Math.max(...flat)], most = Math.max(-low, top);
+      const lines = range(this.adds.curves.length).map((k) => added.map((values) => (k && k <= values.length ? values[k - 1] : 0)));
+      this.verdict(this.most, most, !most, most ? "✗ f adds something" : "✓ f is 0");
+      this.renderPlot(this.adds, X, lines, [Math.min(low, -1), Math.max(top, 1)], true,
+        `What the block adds to each of ${added[0].length} units, over the input from −1 to 1: ${most ? "curves" : "zero everywhere"}.`);
     }
 
     key(name) { return make("svg", { class: "n2n-key", viewBox: "0 0 26 10" }, make("path", { class: name, d: "M3 5h20" })); }
@@ -236,7 +271,8 @@
 
     /* From below: the input, the hidden layer, the new ones, the output. */
     renderNet() {
-      const { teacher, layers, activation } = this.state, n = teacher.b1.length, wide = Math.max(this.widthOf(this.net), 100);
+      const { teacher, activation, kind } = this.state, layers = kind === "block" ? 1 : this.state.layers;
+      const n = teacher.b1.length, wide = Math.max(this.widthOf(this.net), 100);
       const rows = 3 + layers, step = (NET - 34) / (rows - 1);
       const y = (row) => NET - 17 - row * step, x = (k) => wide / 2 + (k - (n - 1) / 2) * Math.min(38, (wide - 26) / n);
       const radius = Math.min(12, (wide - 26) / n / 2.4), middle = wide / 2, parts = [];
@@ -251,11 +287,12 @@
         for (let k = 0; k < n; k++)
           parts.push(make("circle", { cx: x(k), cy: y(row), r: radius, style: `stroke: var(--n2n-u${k % 7})`,
             class: row > 1 ? "n2n-unit n2n-copy" : "n2n-unit" }),
-          make("text", { x: x(k), y: y(row), class: "n2n-value" }, radius > 8 ? "φ" : ""));
+          make("text", { x: x(k), y: y(row), class: "n2n-value" }, radius > 8 ? (kind === "block" && row > 1 ? "+f" : "φ") : ""));
       for (const [row, word] of [[0, "x"], [rows - 1, "y"]])
         parts.push(make("rect", { class: "n2n-end", x: middle - 14, y: y(row) - 14, width: 28, height: 28, rx: 6 }),
           make("text", { class: "n2n-name", x: middle, y: y(row) }, word));
-      const label = `From input x through ${n} hidden units with ${WORDS[activation]}, then ${layers} identity layers, to output y.`;
+      const then = kind === "block" ? "a block that adds f to each" : `${layers} identity layers`;
+      const label = `From input x through ${n} hidden units with ${WORDS[activation]}, then ${then}, to output y.`;
       put(this.net, { viewBox: `0 0 ${wide} ${NET}`, "aria-label": label });
       this.net.replaceChildren(...parts);
     }

@@ -1,0 +1,282 @@
+"""Residual blocks: where they stand in a model, and which weights must be zero for one to give out what enters it.
+
+A block gives x + f(x). Where the last weights of f are zero, so is f, and the block is the identity behind anything.
+Blocks are found in the graph that TensorFlow runs, whatever its layers are called: from what leaves a block one walks
+back over sums to what enters it, and from what is added there back to the last weights.
+"""
+
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from helpers import building as bd
+from helpers import operations as o
+from helpers import reading as rd
+
+# These give zeros where all numbers that enter are zero.
+STILL = set(
+    "Abs Add AddN AddV2 Asin Asinh Atan AvgPool AvgPool3D BatchToSpaceND BiasAdd BroadcastTo Cast ConcatV2 Cumsum "
+    "DepthToSpace Elu Erf Expm1 ExpandDims GatherV2 Identity LeakyRelu Log1p Max MaxPool MaxPool3D Mean Min MirrorPad "
+    "Neg Pack Pad PadV2 Relu Relu6 Reshape ResizeArea ResizeBicubic ResizeBilinear ResizeNearestNeighbor ReverseV2 "
+    "Roll SelectV2 Selu Sign Sin Sinh Slice Snapshot Softsign SpaceToBatchND SpaceToDepth Split SplitV Square Squeeze "
+    "StopGradient StridedSlice Sub Sum Tan Tanh Tile Transpose Unpack".split()
+)
+# These give zeros where one of their factors is zero.
+PRODUCTS = set(
+    "BatchMatMul BatchMatMulV2 BatchMatMulV3 Conv2D Conv2DBackpropInput Conv3D Conv3DBackpropInputV2 "
+    "DepthwiseConv2dNative Einsum MatMul Mul MulNoNan".split()
+)
+QUOTIENTS = ("Div", "DivNoNan", "RealDiv", "Xdivy")
+NORMS = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
+SAME = ("Identity", "StopGradient", "Snapshot", "EnsureShape", "Cast", "CheckNumerics")
+SUMS = ("AddV2", "Add", "AddN", "BiasAdd")
+TAILS = ("Relu", "Relu6")  # which applied twice are what they are once
+
+
+class Block(NamedTuple):
+    """A residual block of a model."""
+
+    end: Any  # the layer or operation of Keras that gives what leaves it
+    names: tuple  # of that, and of the sum
+    layers: list  # what it is made of, in the order in which it is called
+    zeros: list  # the weights that must be zero
+    entering: Any  # Keras' tensors, where the model is a graph of Keras'
+    leaving: Any
+    nodes: list
+
+
+class NoBlock(Exception):
+    """What is no residual block, or none that can be the identity."""
+
+
+class Blocks:
+    """The residual blocks of a model.
+
+    Attributes
+    ----------
+    calls : list
+        The layers and operations of Keras in the order of their calls, those inside others before them.
+    found : dict
+        From each layer that ends a block to the block, in this order.
+    reasons, near : dict
+        Why other layers are none; of these, those that hold layers and nearly are one.
+    """
+
+    def __init__(self, model):
+        rd.check(model)
+        self.model = model
+        function, calls = self.traced(model)
+        self.graph, self.calls = function.graph, [layer for layer, *_ in calls]
+        self.variables = rd.handles(bd.variables_of(model))
+        self.trained = {id(v) for part in bd.parts(model) for v in part._trainable_variables}  # also while it is frozen
+        self.read = {id(inner): self.variables.get(id(outer)) for outer, inner in self.graph.captures}
+        self.computed = self._computed()
+        self.tensors = {}  # layer -> what enters it and what it gives, None for one that is called several times
+        for layer, given, outputs in calls:
+            self.tensors[layer] = None if layer in self.tensors else (given, outputs)
+        self.nodes = list(_nodes(model)) if bd.is_graph(model) else []
+        self.node_of = {node.operation: node for node in self.nodes}
+        self.makers = {id(x): node for node in self.nodes for x in node.outputs}
+        self.readers = {}
+        for node in self.nodes:
+            for x in node.input_tensors:
+                self.readers.setdefault(id(x), []).append(node)
+        self.found, self.reasons, self.near = {}, {}, {}
+        for layer in dict.fromkeys(self.calls):
+            try:
+                block = self._block(layer)
+                self.found[block.end] = block
+            except NoBlock as error:
+                self.reasons[layer] = str(error)
+                if (
+                    len(bd.parts(layer)) > 1
+                    and layer is not model
+                    and ("branch" in str(error) or "sum w" in str(error))
+                ):
+                    self.near[layer] = str(error)
+
+    @staticmethod
+    def traced(model):
+        """A model's function, and the calls of its layers."""
+        for length in rd.LENGTHS[:-1]:
+            try:
+                return rd.trace(model, None, length)[:2]
+            except rd.Unread as error:
+                first = error
+        raise first
+
+    def _computed(self):
+        """The tensors that depend on what enters the model, by id."""
+        captured = {id(inner) for _, inner in self.graph.captures}
+        found = {id(t) for t in self.graph.inputs} - captured
+        for op in self.graph.get_operations():
+            if any(id(t) in found for t in op.inputs):
+                found.update(id(t) for t in op.outputs)
+        return found
+
+    def _block(self, layer):
+        """The block that a layer ends, the activation behind a sum included."""
+        if self.tensors[layer] is None or layer is self.model or bd.is_plain(layer):
+            raise NoBlock("it is called several times, or is a model")
+        given, outputs = self.tensors[layer]
+        if len(outputs) != 1:
+            raise NoBlock(f"it gives {len(outputs)} tensors; a block gives one")
+        node = self.node_of.get(layer)
+        entering = node.input_tensors if node is not None else [None] * len(given)
+        choices, why = [], f"it gives no sum of what enters it and something else ({type(layer).__name__})"
+        for x, tensor in zip(entering, given, strict=False):
+            if not tensor.dtype.is_floating:
+                continue
+            if tensor.shape != outputs[0].shape:
+                why = f"its shape changes from {tensor.shape[1:]} to {outputs[0].shape[1:]}, so that none can follow it"
+                continue
+            try:
+                zeros = self._identity(outputs[0], tensor)
+            except NoBlock as error:
+                why = str(error)
+                continue
+            nodes = self._between(x, node) if node is not None else []
+            layers = [each.operation for each in nodes] or [layer]
+            held = {id(v) for each in layers for v in bd.variables_of(each)}
+            if zeros and held >= {id(v) for v in zeros}:
+                leaving = node.outputs[0] if node is not None else None
+                choices.append(self._with_tail(Block(layer, (layer.name,), layers, zeros, x, leaving, nodes)))
+            elif zeros:
+                why = "its shortcut is computed too, as in blocks that change their shape"
+        if not choices:
+            raise NoBlock(why)
+        return max(choices, key=lambda block: len(block.layers))
+
+    def _with_tail(self, block):
+        """The block with the activation behind its sum."""
+        readers = self.readers.get(id(block.leaving), [])
+        if len(readers) != 1 or self.tensors.get(readers[0].operation) is None:
+            return block
+        (node,), (given, outputs) = readers, self.tensors[readers[0].operation]
+        last = _source(outputs[0]) if len(given) == len(outputs) == 1 else given[0]
+        if last.op.type not in TAILS or _source(last.op.inputs[0]) is not _source(given[0]):
+            return block
+        end = node.operation
+        return block._replace(
+            end=end,
+            names=(end.name, *block.names),
+            layers=[*block.layers, end],
+            leaving=node.outputs[0],
+            nodes=[*block.nodes, node],
+        )
+
+    def _between(self, x, last):
+        """Keras' calls on the ways from a tensor to a call, in order."""
+        meets, pending, ways = set(), [last], {}
+        while pending:  # all that the call depends on, behind `x`
+            node = pending.pop()
+            for tensor in node.input_tensors:
+                if tensor is not x and (maker := self.makers.get(id(tensor))) is not None and id(maker) not in ways:
+                    ways[id(maker)] = maker
+                    pending.append(maker)
+        ways[id(last)] = last
+        order = [node for node in self.nodes if id(node) in ways]
+        for node in order:
+            if any(tensor is x or id(tensor) in meets for tensor in node.input_tensors):
+                meets.update(id(tensor) for tensor in node.outputs)
+        return [node for node in order if any(id(tensor) in meets for tensor in node.outputs)]
+
+    # In TensorFlow's graph
+
+    def _identity(self, tensor, x):
+        """The weights that must be zero for `tensor` to be `x`, in a block behind one that gives such a tensor."""
+        tensor = _source(tensor)
+        if tensor.op.type in TAILS:  # then what enters the copy has been through the like
+            tensor = tensor.op.inputs[0]
+        return list(self._as_entered(tensor, x, {}).values())
+
+    def _as_entered(self, tensor, x, zeros):
+        if tensor is x:
+            return zeros
+        op = tensor.op
+        if op.type in SAME:
+            return self._as_entered(op.inputs[0], x, zeros)
+        if op.type not in SUMS:
+            raise NoBlock(_behind(op) or f"it does not end in a sum, but in {op.type} ({o.place(op)})")
+        for stream in op.inputs:
+            try:
+                found = self._as_entered(stream, x, zeros)
+                for other in op.inputs:
+                    if other is not stream:
+                        found = self._zero(other, found)
+                        if not self._depends(other, x):
+                            raise NoBlock("what is added there does not depend on what enters")
+                return found
+            except NoBlock as error:
+                if "end of its branch" in str(error):  # then `x` was found
+                    raise
+        told = "it adds nothing that came through unchanged: its shortcut is computed too, as where the shape changes"
+        raise NoBlock(_behind(op) or told)
+
+    @staticmethod
+    def _depends(tensor, x):
+        """Whether a tensor is computed from the numbers of another."""
+        pending, seen = [tensor], set()
+        while pending:
+            here = pending.pop()
+            if here is x:
+                return True
+            if id(here) not in seen and here.op.type not in ("Shape", "ShapeN", "Size", "Rank"):
+                seen.add(id(here))
+                pending.extend(here.op.inputs)
+        return False
+
+    def _zero(self, tensor, zeros):
+        """The weights that must be zero for `tensor` to be, with those that are already."""
+        op = tensor.op
+        floats = [t for t in o.entering(op) if t.dtype.is_floating]
+        if id(tensor) not in self.computed and (known := tf.get_static_value(tensor)) is not None:
+            if known.any():
+                raise NoBlock(f"there is no weight at the end of its branch, but a number ({o.place(op)})")
+            return zeros
+        if op.type == "ReadVariableOp":
+            variable = self.read.get(id(op.inputs[0]))
+            if variable is None or id(variable) not in self.trained:
+                raise NoBlock(f"there is no weight at the end of its branch, but what is not trained ({o.place(op)})")
+            return zeros | {id(variable): variable}
+        if op.type in NORMS:
+            floats = floats[1:3]  # scale and shift
+        elif op.type in QUOTIENTS:
+            floats = floats[:1]
+        elif op.type in PRODUCTS:
+            return self._one_zero(floats, zeros)
+        elif op.type not in STILL:
+            raise NoBlock(f"there is no weight at the end of its branch, but {op.type} ({o.place(op)})")
+        for each in floats:
+            zeros = self._zero(each, zeros)
+        return zeros
+
+    def _one_zero(self, factors, zeros):
+        """The weights for a product: those of a factor of weights alone, if there is one that they make zero."""
+        for factor in sorted(factors, key=lambda factor: id(factor) in self.computed):
+            try:
+                return self._zero(factor, zeros)
+            except NoBlock as error:
+                refusal = error
+        raise refusal
+
+
+def _behind(op):
+    """What to say of a normalization behind a sum."""
+    norm = "norm" in (place := o.place(op)).lower()
+    return f"a normalization behind the sum would have to be undone, which no weights can ({place})" if norm else ""
+
+
+def _source(tensor):
+    """Where a tensor is computed that some operations only hand on."""
+    while tensor.op.type in SAME:
+        tensor = tensor.op.inputs[0]
+    return tensor
+
+
+def _nodes(model):
+    """Keras' calls in a model and in the plain graphs inside it."""
+    for node in bd.nodes_of(model):
+        yield node
+        if bd.is_plain(node.operation):
+            yield from _nodes(node.operation)

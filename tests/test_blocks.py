@@ -1,0 +1,481 @@
+"""Residual blocks: where they are found, that a new one begins as the identity, and what is refused."""
+
+import os
+
+import keras
+import keras_hub
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as s
+from keras import layers as kl
+from models_for_tests import EXACT, float64, randomize, relative_gap
+
+from helpers import Net2NetError, ResidualBlock, growth, net2deeper_net, net2wider_net
+from helpers.blocks import Blocks
+from helpers.proof import drawn, outputs
+from helpers.reading import specs_of
+
+__all__ = ["float64"]
+
+hub, applications = keras_hub.models, keras.applications
+
+
+def gap(teacher, student):
+    """As `relative_gap`, also for models that are no graphs of Keras'."""
+    x = drawn(next(iter(specs_of(teacher, 4))), teacher)
+    pairs = list(zip(outputs(teacher, x), outputs(student, x), strict=True))
+    return max(np.abs(a - b).max() for a, b in pairs) / max(np.abs(a).max() for a, _ in pairs)
+
+
+def names(model):
+    return [block.names[0] for block in Blocks(model).found.values()]
+
+
+# Found by what runs
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [
+        ("ResNet50", 12),
+        ("ResNet50V2", 9),
+        ("MobileNetV2", 10),
+        ("MobileNetV3Small", 6),
+        ("EfficientNetB0", 9),
+        ("ConvNeXtTiny", 18),
+        ("NASNetMobile", 12),
+        ("VGG16", 0),
+        ("DenseNet121", 0),
+    ],
+)
+def test_the_blocks_of_known_networks(name, count):
+    model = getattr(applications, name)(weights=None, include_top=False, input_shape=(32, 32, 3))
+    assert len(names(model)) == count
+
+
+def test_a_known_network_is_deepened(float64):
+    keras.utils.set_random_seed(0)
+    teacher = randomize(applications.MobileNetV2(weights=None, include_top=False, input_shape=(32, 32, 3)))
+    student = net2deeper_net(teacher)
+    assert len(growth(student)) == len(names(teacher))
+    assert 2 * len(names(teacher)) == len(names(student))
+    assert gap(teacher, student) == 0
+
+
+SMALL = {"vocabulary_size": 7, "num_layers": 2, "hidden_dim": 8, "intermediate_dim": 6}
+PICTURES = {
+    "input_conv_filters": [64],
+    "input_conv_kernel_sizes": [3],
+    "stackwise_num_filters": [64, 8],
+    "stackwise_num_blocks": [1, 2],
+    "stackwise_num_strides": [1, 2],
+    "image_shape": (8, 8, 3),
+}
+HUB = {
+    "gpt2": (lambda: hub.GPT2Backbone(num_heads=2, max_sequence_length=4, **SMALL), "num_layers", 4),
+    "causal_lm": (
+        lambda: hub.GPT2CausalLM(
+            hub.GPT2Backbone(num_heads=2, max_sequence_length=4, **SMALL), preprocessor=None
+        ),
+        None,
+        4,
+    ),
+    "llama": (lambda: hub.LlamaBackbone(num_query_heads=4, num_key_value_heads=2, **SMALL), "num_layers", 4),
+    "vit": (
+        lambda: hub.ViTBackbone((8, 8, 3), 4, num_layers=2, num_heads=2, hidden_dim=4, mlp_dim=8),
+        "num_layers",
+        4,
+    ),
+    "resnet": (lambda: hub.ResNetBackbone(block_type="basic_block", **PICTURES), "stackwise_num_blocks", [2, 3]),
+    "resnet_v2": (
+        lambda: hub.ResNetBackbone(block_type="bottleneck_block", use_pre_activation=True, **PICTURES),
+        "stackwise_num_blocks",
+        [1, 3],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HUB)
+def test_backbones_are_made_again_with_more_layers(float64, name, tmp_path):
+    make, setting, count = HUB[name]
+    teacher = randomize(make())
+    student = net2deeper_net(teacher, "blocks")
+    assert type(student) is type(teacher)
+    if setting:
+        assert getattr(student, setting) == count
+        student.save(tmp_path / "student.keras")
+        assert gap(student, keras.models.load_model(tmp_path / "student.keras")) == 0
+    assert gap(teacher, student) <= (EXACT["float64"] if name not in ("causal_lm", "llama") else 1e-6)
+
+
+def test_one_block_of_a_backbone(float64):
+    teacher = randomize(HUB["gpt2"][0]())
+    student = net2deeper_net(teacher, "transformer_layer_0")
+    assert student.num_layers == 3
+    for old, new in ((0, 0), (0, 1), (1, 2)):
+        a, b = (
+            model.get_layer(f"transformer_layer_{i}")._feedforward_intermediate_dense.kernel.numpy()
+            for model, i in ((teacher, old), (student, new))
+        )
+        np.testing.assert_array_equal(a, b)
+    assert not student.get_layer("transformer_layer_1")._feedforward_output_dense.kernel.numpy().any()
+    assert student.get_layer("transformer_layer_2")._feedforward_output_dense.kernel.numpy().any()
+
+
+class Own(keras.Model):
+    """A user's class, with blocks that its call method runs."""
+
+    def __init__(self, depth, **kwargs):
+        super().__init__(**kwargs)
+        self.depth = depth
+        self.first, self.last = kl.Dense(4), kl.Dense(2)
+        self.blocks = [OwnBlock(6) for _ in range(depth)]
+
+    def call(self, x):
+        x = self.first(x)
+        for block in self.blocks:
+            x = block(x)
+        return self.last(x)
+
+    def get_config(self):
+        return super().get_config() | {"depth": self.depth}
+
+
+class OwnBlock(kl.Layer):
+    def __init__(self, inner, **kwargs):
+        super().__init__(**kwargs)
+        self.inner = inner
+        self.norm, self.hidden = kl.LayerNormalization(), kl.Dense(inner, activation="gelu")
+
+    def build(self, shape):
+        self.norm.build(shape)
+        self.hidden.build(shape)
+        self.out = self.add_weight(shape=(self.inner, shape[-1]), name="out")
+
+    def call(self, x):
+        return x + self.hidden(self.norm(x)) @ self.out
+
+    def get_config(self):
+        return super().get_config() | {"inner": self.inner}
+
+
+def test_a_users_class_and_a_users_block(float64):
+    teacher = Own(2)
+    teacher.build((None, 3))
+    student = net2deeper_net(randomize(teacher), "blocks")
+    assert (type(student), student.depth) == (Own, 4)
+    assert gap(teacher, student) == 0
+    x = keras.Input((4,))
+    plain = randomize(keras.Model(x, kl.Dense(2)(OwnBlock(5, name="block")(x))))
+    student = net2deeper_net(plain, "block")
+    assert relative_gap(plain, student) == 0
+    assert not student.get_layer("block_deeper").out.numpy().any()
+
+
+# Random residual graphs
+
+STEPS = s.sampled_from(["dense", "gelu", "norm", "dropout", "gate", "scale", "conv"])
+BLOCK = s.lists(STEPS, min_size=1, max_size=5)
+
+
+def step(kind, x, number, shared):
+    if kind == "dense":
+        return kl.Dense(4, name=f"dense{number}")(x)
+    if kind == "conv":
+        return kl.Conv1D(4, 3, padding="same", activation="tanh")(x)
+    if kind == "gate":
+        return kl.Multiply()([x, kl.Dense(4, activation="sigmoid")(x)])
+    if kind == "scale":
+        return kl.EinsumDense("abc,c->abc", (None, 4))(x)
+    if kind == "dropout":
+        return kl.Dropout(0.1)(x)
+    return {"gelu": kl.Activation("gelu"), "norm": shared}[kind](x)
+
+
+@s.composite
+def residual(draw):
+    """A model of blocks of one to five operations, some inside others, some with a layer that is called elsewhere."""
+    source = keras.Input((3, 4))
+    x, number, shared = kl.Dense(4)(source), 0, kl.LayerNormalization(name="shared")
+    for ends in draw(s.lists(BLOCK, min_size=1, max_size=3)):
+        y, inside = x, draw(s.booleans())
+        for kind in ends:
+            number += 1
+            y = step(kind, y, number, shared)
+            if inside and kind == "dense":
+                y = kl.Add(name=f"inner{number}")([y, step("dense", kl.Activation("tanh")(y), f"{number}i", shared)])
+        x = kl.Add()([x, y]) if draw(s.booleans()) else y + x
+        if draw(s.booleans()):
+            x = kl.ReLU()(x)
+    return randomize(keras.Model(source, kl.Dense(2)(x)))
+
+
+@settings(max_examples=int(os.environ.get("NET2NET_GRAPHS", 25)))
+@given(teacher=residual(), init=s.sampled_from(["net2deeper", "fresh"]))
+def test_random_residual_graphs(teacher, init):
+    keras.config.set_dtype_policy("float64")
+    try:
+        teacher = keras.models.clone_model(teacher)
+        randomize(teacher)
+        try:
+            student = net2deeper_net(teacher, "blocks", init=init, seed=0)
+        except Net2NetError as error:
+            assert "no residual block" in str(error)
+            assert not Blocks(teacher).found
+            return
+        assert relative_gap(teacher, student) <= EXACT["float64"]
+        assert student.count_params() > teacher.count_params()
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+# How a new block begins
+
+
+def encoder(first=True, **how):
+    source = keras.Input((5, 8))
+    x = source
+    for k in range(2):
+        x = keras_hub.layers.TransformerEncoder(16, 2, normalize_first=first, name=f"encoder{k}", **how)(x)
+    return randomize(keras.Model(source, kl.Dense(2)(x)))
+
+
+def test_a_block_is_copied_or_fresh(float64):
+    teacher = encoder()
+    old = teacher.get_layer("encoder0")._feedforward_intermediate_dense.kernel.numpy()
+    found = {}
+    for init in ("net2deeper", "fresh", "randominit"):
+        student = net2deeper_net(teacher, "encoder0", init=init, seed=0)
+        new = student.get_layer("encoder0_deeper")
+        found[init] = new._feedforward_intermediate_dense.kernel.numpy()
+        assert new._feedforward_output_dense.kernel.numpy().any() == (init == "randominit")
+        assert (relative_gap(teacher, student) == 0) == (init != "randominit")
+    np.testing.assert_array_equal(found["net2deeper"], old)
+    assert not np.isclose(found["fresh"], old).any()
+    again = net2deeper_net(teacher, "encoder0", init="fresh", seed=0).get_layer("encoder0_deeper")
+    np.testing.assert_array_equal(found["fresh"], again._feedforward_intermediate_dense.kernel.numpy())
+    other = net2deeper_net(teacher, "encoder0", init="fresh", seed=1).get_layer("encoder0_deeper")
+    assert not np.isclose(found["fresh"], other._feedforward_intermediate_dense.kernel.numpy()).any()
+
+
+@pytest.mark.parametrize("make", [encoder, HUB["gpt2"][0]])
+def test_stacking_repeats_the_sequence(float64, make):
+    teacher = randomize(make())
+    student = net2deeper_net(teacher, "blocks", init="stacking")
+
+    def kernels(model):
+        blocks = [b for b in model.layers if hasattr(b, "_feedforward_output_dense")]
+        return [b._feedforward_output_dense.kernel.numpy() for b in blocks]
+
+    one, two = kernels(teacher)
+    for got, wanted in zip(kernels(student), [one, two, one, two], strict=True):
+        np.testing.assert_array_equal(got, wanted)
+    assert gap(teacher, student) > 1e-3
+
+
+def test_the_activation_behind_a_sum_belongs_to_the_block(float64):
+    source = keras.Input((4,))
+    x = kl.Dense(4, "relu")(source)
+    x = kl.ReLU(name="out")(kl.Add(name="sum")([x, kl.Dense(4, name="last")(kl.Dense(4, "relu")(x))]))
+    teacher = randomize(keras.Model(source, kl.Dense(2)(x)))
+    for after in ("sum", "out"):
+        student = net2deeper_net(teacher, after)
+        order = [layer.name for layer in student.layers]
+        assert order.index("out") < order.index("last_deeper") < order.index("sum_deeper") < order.index("out_deeper")
+        assert relative_gap(teacher, student) == 0
+
+
+def test_masks_and_other_arguments_go_to_the_copy(float64):
+    words = keras.Input((6,), dtype="int32")
+    x = kl.Embedding(9, 8, mask_zero=True)(words)
+    side = kl.Embedding(9, 8)(words)
+    x = keras_hub.layers.TransformerDecoder(16, 2, normalize_first=True, name="decoder")(x, side)
+    teacher = randomize(keras.Model(words, kl.Dense(2)(kl.GlobalAveragePooling1D()(x))))
+    student = net2deeper_net(teacher, "decoder")
+    x = np.random.default_rng(0).integers(9, size=(8, 6))
+    assert relative_gap(teacher, student, x) == 0
+    assert student.get_layer("decoder_deeper").input[1] is student.get_layer("decoder").input[1]
+
+
+@pytest.mark.parametrize(
+    ("after", "kind"), [("pool", "Conv2D"), ("lstm", "Dense"), ("words", "Dense"), ("both", "Dense")]
+)
+def test_a_residual_block_goes_behind_anything(float64, after, kind):
+    if after == "pool":
+        layers = [keras.Input((8, 8, 2)), kl.Conv2D(3, 3), kl.MaxPooling2D(name="pool"), kl.Flatten(), kl.Dense(2)]
+        teacher = keras.Sequential(layers)
+    else:
+        words = keras.Input((5,), dtype="int32")
+        x = kl.Embedding(7, 4, name="words", mask_zero=True)(words)
+        x = kl.Concatenate(name="both")([kl.LSTM(3, return_sequences=True, name="lstm")(x), x])
+        teacher = keras.Model(words, kl.Dense(2)(kl.GlobalMaxPooling1D()(x)))
+    student = net2deeper_net(randomize(teacher), after, seed=0)
+    new = student.get_layer(f"{after}_deeper")
+    assert isinstance(new, ResidualBlock)
+    assert type(new.hidden).__name__ == kind
+    assert type(student) is type(teacher)
+    assert relative_gap(teacher, student) == 0
+    assert names(student) == [f"{after}_deeper"]  # it is a block itself
+    assert relative_gap(student, net2deeper_net(student)) == 0
+
+
+def test_a_residual_block_is_trained_saved_and_widened(float64, tmp_path):
+    teacher = randomize(
+        keras.Sequential([keras.Input((4,)), kl.Dense(6, "tanh"), kl.UnitNormalization(name="unit"), kl.Dense(1)])
+    )
+    student = net2deeper_net(teacher, "unit", seed=0)
+    student.compile(keras.optimizers.SGD(0.1), "mse")
+    x = np.random.default_rng(0).normal(size=(64, 4))
+    history = student.fit(x, np.sin(x[:, :1]), epochs=5, verbose=0).history["loss"]
+    assert history[-1] < history[0]
+    assert student.get_layer("unit_deeper").last.kernel.numpy().any()
+    student.save(tmp_path / "student.keras")
+    loaded = keras.models.load_model(tmp_path / "student.keras")
+    assert relative_gap(student, loaded) == 0
+    wider = net2wider_net(loaded, {"unit_deeper.units": 9}, seed=0)
+    assert relative_gap(loaded, wider) <= EXACT["float64"]
+
+
+# Training
+
+
+def test_the_last_weights_learn_first_and_the_rest_an_update_later(float64):
+    teacher = encoder()
+    teacher.compile(keras.optimizers.SGD(0.1), "mse")
+    student = net2deeper_net(teacher, "encoder0", init="fresh", seed=0)
+    block = student.get_layer("encoder0_deeper")
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(16, 5, 8)), rng.normal(size=(16, 5, 2))
+    ends = [block._feedforward_output_dense.kernel, block._self_attention_layer._output_dense.kernel]
+    inner = [block._feedforward_intermediate_dense.kernel, block._self_attention_layer._value_dense.kernel]
+    moved = []
+    for _ in range(2):
+        before = [weight.numpy() for weight in ends + inner]
+        student.train_on_batch(x, y)
+        moved.append([bool((weight.numpy() != old).any()) for weight, old in zip(ends + inner, before, strict=True)])
+    assert moved == [[True, True, False, False], [True] * 4]
+
+
+@pytest.mark.parametrize("make", [encoder, HUB["gpt2"][0]])
+def test_the_optimizer_goes_on_and_new_blocks_begin_without_moments(make):
+    teacher = randomize(make())
+    teacher.compile(keras.optimizers.Adam(0.001), "mse")
+    x = drawn(next(iter(specs_of(teacher, 4, batch=8))), teacher)
+    y = np.zeros(teacher(x).shape)
+    teacher.fit(x, y, epochs=2, verbose=0)
+    student = net2deeper_net(teacher, "blocks")
+    assert growth(student).optimizer == "goes on"
+    assert int(student.optimizer.iterations) == 2
+    old, new = (model.optimizer._momentums for model in (teacher, student))
+    carried = [m for m in new if m.numpy().any()]
+    assert len(carried) == sum(m.numpy().any() for m in old) < len(new)
+    loss = teacher.evaluate(x, y, verbose=0)
+    np.testing.assert_allclose(student.evaluate(x, y, verbose=0), loss, rtol=1e-5)
+    assert student.fit(x, y, epochs=10, verbose=0).history["loss"][-1] < loss
+
+
+def test_wider_behind_deeper_and_the_other_way_round(float64):
+    teacher = encoder()
+    deeper = net2deeper_net(teacher)
+    wider = net2wider_net(deeper, {"encoder0_deeper.intermediate_dim": 24}, seed=0)
+    assert relative_gap(teacher, wider) <= EXACT["float64"]
+    other = net2deeper_net(net2wider_net(teacher, {"encoder1.intermediate_dim": 24}, seed=0), "encoder1")
+    assert relative_gap(teacher, other) <= EXACT["float64"]
+
+
+def test_a_frozen_block_gets_a_trainable_copy_whose_statistics_stay(float64):
+    source = keras.Input((6, 6, 4))
+    y = kl.BatchNormalization(name="norm")(kl.Conv2D(4, 3, padding="same", name="conv")(source))
+    teacher = randomize(keras.Model(source, kl.Dense(2)(kl.Add(name="sum")([source, y]))))
+    teacher.trainable = False
+    student = net2deeper_net(teacher, "sum")
+    new = student.get_layer("norm_deeper")
+    assert new.trainable
+    assert not new.gamma.numpy().any()
+    np.testing.assert_array_equal(new.moving_mean, teacher.get_layer("norm").moving_mean)
+    assert not student.get_layer("conv").trainable
+    assert relative_gap(teacher, student) == 0
+
+
+# Refusals
+
+
+def with_end(end):
+    """A layer that nearly is a residual block."""
+    source = keras.Input((4, 6))
+    x = end(kl.Dense(6, name="first")(source))
+    return randomize(keras.Model(source, kl.Dense(2)(x)))
+
+
+class Nearly(kl.Layer):
+    """x + f(x), with no weights at the end of f, or something behind the sum."""
+
+    def __init__(self, kind, **kwargs):
+        super().__init__(**kwargs)
+        self.kind, self.dense, self.norm = kind, kl.Dense(6), kl.LayerNormalization(name="norm")
+
+    def build(self, shape):
+        self.dense.build(shape)
+        self.norm.build(shape)
+
+    def call(self, x):
+        y = self.dense(x)
+        if self.kind == "sigmoid":
+            return x + keras.ops.sigmoid(y)
+        if self.kind == "post":
+            return self.norm(x + y)
+        return x + y + 0.5
+
+    def get_config(self):
+        return super().get_config() | {"kind": self.kind}
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("sigmoid", "no weight at the end of its branch, but Sigmoid"),
+        ("post", r"a normalization behind the sum would have to be undone, which no weights can \(.*norm"),
+        ("number", "no weight at the end of its branch, but a number"),
+    ],
+)
+def test_what_nearly_is_a_block_is_refused(kind, message):
+    model = with_end(Nearly(kind, name="nearly"))
+    with pytest.raises(Net2NetError, match=f"after: .*'nearly' cannot be followed: .*{message}"):
+        net2deeper_net(model, "nearly")
+    with pytest.raises(Net2NetError, match="has no residual block that can be repeated"):
+        net2deeper_net(model, "blocks")
+
+
+def test_refusals_name_the_block_and_the_reason():
+    post = encoder(first=False)
+    shapes = applications.ResNet50V2(weights=None, include_top=False, input_shape=(32, 32, 3))
+    source = keras.Input((4,))
+    several = keras.Model(source, kl.LSTM(3, return_state=True, name="lstm")(kl.Reshape((2, 2))(source)))
+    sequential = keras.Sequential(
+        [keras.Input((4,)), kl.Dense(3, name="hidden"), kl.Dropout(0.1, name="drop"), kl.Dense(2)]
+    )
+    for model, after, how, message in [
+        (post, "encoder0", {}, "a normalization behind the sum would have to be undone"),
+        (post, "blocks", {}, "a normalization behind the sum would have to be undone"),
+        (several, "lstm", {}, "'lstm' cannot be followed: it makes the model's output"),
+        (sequential, "hidden", {"init": "fresh"}, "init: 'fresh' is for residual blocks; behind 'hidden'"),
+        (sequential, "drop", {"init": "stacking"}, "init: 'stacking' is for residual blocks, and 'drop' is none"),
+        (sequential, "drop", {"batch_norm": True, "x": np.ones((2, 4))}, "batch_norm: expected False"),
+        (sequential, "nothing", {}, "no layer 'nothing'; near names"),
+        (HUB["gpt2"][0](), "token_embedding", {}, "no residual block .* blocks of the model are 'transformer_layer_0'"),
+        (HUB["gpt2"][0](), "nothing", {}, "has no layer 'nothing'; the blocks of the model are 'transformer_layer_0'"),
+    ]:
+        with pytest.raises(Net2NetError, match=message):
+            net2deeper_net(model, after, **how)
+    reasons = {layer.name: why for layer, why in Blocks(shapes).reasons.items()}
+    assert "its shortcut is computed too, as where the shape changes" in reasons["conv2_block1_out"]
+    assert "its shape changes from" in reasons["conv2_block3_2_conv"]
+
+
+def test_the_report_is_a_table():
+    student = net2deeper_net(encoder(), "encoder1")
+    lines = str(growth(student)).split("\n")
+    assert lines[0].split() == ["behind", "new", "parameters", "how"]
+    assert lines[1].startswith("encoder1  encoder1_deeper         600  a copy of the block, with zeros in ")
+    assert growth(student)._repr_html_().count("<tr>") == 2
