@@ -67,7 +67,7 @@ class Growth(list):
                 self._natural.add(id(self[-1]))
 
     def carried(self, law, optimizer):
-        """Note how an optimizer goes on, by its law, or by why it has none."""
+        """Note how an optimizer goes on, by its law, or by why it has none, or by a function that asks for them."""
         self._law = law
         if optimizer:
             self.optimizer = f"begins fresh: {law}" if isinstance(law, str) else "goes on"
@@ -80,7 +80,7 @@ class Growth(list):
         epsilon that is small beside the gradients, and with equal shares where a normalization takes the mean of
         channels. `use_rates` applies them. Arrays that fit the weight's shape.
         """
-        law = self._law
+        law = self._law() if callable(self._law) else self._law
         if law is None:
             why = "it is not compiled"
         elif isinstance(law, str):

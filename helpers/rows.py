@@ -78,18 +78,25 @@ def reason(row):
 
 def normal(row):
     """Write a row in units that may widen and numbers that may not, multiplied out, without parts of no channels."""
-    lone = _lone(row)
-    if isinstance(lone, Units) and lone.width and not (lone.parts or lone.fixed):
+    if len(row) == 1 and _is_normal(row[0]):
         return row  # as most are
     segments = []
     for segment in row:
-        for product in _normal(segment):
+        for product in (segment,) if _is_normal(segment) else _normal(segment):
             if segments and all(isinstance(a, int) for a in product + segments[-1]):
                 why = reason((segments[-1], product))
                 segments[-1] = (Fixed(segments[-1][0] + product[0], why),)
             else:
                 segments.append(product)
     return tuple(segments)
+
+
+def _is_normal(segment):
+    """Whether a segment is in normal form for certain: one number with its reason, or units that may widen."""
+    if len(segment) != 1:
+        return False
+    (atom,) = segment
+    return bool(atom) if type(atom) is Fixed else type(atom) is Units and atom.width and not (atom.parts or atom.fixed)
 
 
 def _lone(row):
@@ -110,8 +117,9 @@ def _normal(segment):
                 if not all(isinstance(each, int) for product in row for each in product):
                     atom.parts = row  # which shortens the way the next time
                 atom = row
-        if isinstance(atom, tuple):
+        elif isinstance(atom, tuple):
             atom = normal(atom)
+        if isinstance(atom, tuple):
             if len(atom) == 1:
                 pending.extend(reversed(atom[0]))
             elif atoms:

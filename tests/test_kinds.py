@@ -26,7 +26,7 @@ def float64():
         yield
 
 
-@functools.lru_cache(maxsize=1)
+@functools.cache
 def case(name):
     """A kind, its teacher, inputs, and what the teacher makes of them."""
     one = ALL[name]

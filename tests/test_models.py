@@ -1347,13 +1347,14 @@ def test_applications(float64, name):
     assert relative_gap(teacher, student, x) <= EXACT["float64"]
     del student
     convolutions = [layer for layer in teacher.layers if type(layer) is kl.Conv2D]
-    for layer in (convolutions[0], convolutions[len(convolutions) // 2]):
-        student = net2wider_net(teacher, {layer.name: layer.filters + 3}, seed=0)
-        assert student.get_layer(layer.name).filters == layer.filters + 3
-        assert relative_gap(teacher, student, x) <= EXACT["float64"]
-        student = net2deeper_net(teacher, layer.name, activation="linear")
-        assert len(student.layers) > len(teacher.layers)
-        assert relative_gap(teacher, student, x) <= EXACT["float64"]
+    widths = {layer.name: layer.filters + 3 for layer in (convolutions[0], convolutions[len(convolutions) // 2])}
+    student = net2wider_net(teacher, widths, seed=0)
+    assert {name: student.get_layer(name).filters for name in widths} == widths
+    assert relative_gap(teacher, student, x) <= EXACT["float64"]
+    del student
+    student = net2deeper_net(teacher, list(widths), activation="linear")
+    assert len(student.layers) == len(teacher.layers) + 2
+    assert relative_gap(teacher, student, x) <= EXACT["float64"]
 
 
 # ------------------------------------------------------------------ how groups are told
