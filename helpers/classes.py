@@ -8,6 +8,7 @@ import contextlib
 import itertools
 import math
 from typing import NamedTuple
+from unittest import mock
 
 import keras
 
@@ -25,6 +26,11 @@ class _Shape(NamedTuple):
 
     path: str
     shape: tuple
+
+
+def _uncompiled(kind):
+    """Keep models of a class from compiling themselves, as KerasHub's do: their optimizers need real variables."""
+    return mock.patch.object(kind, "compile", return_value=None)
 
 
 class Class:
@@ -59,10 +65,10 @@ class Class:
 
     def _tried(self, paths):
         """The pairs for changes by path, as `_pairs` returns them."""
-        # Shapes alone, if they can be had so: nothing is allocated. A model that compiles itself needs real variables.
+        # Shapes alone, if they can be had so: nothing is allocated. A class may need real variables.
         for scope in (keras.StatelessScope(initialize_variables=False), contextlib.nullcontext()):
             try:
-                with scope:
+                with scope, _uncompiled(type(self.model)):
                     model = bd.rebuilt(self.model, st.replaced(self.settings, paths))
                     bd.build_like(self.model, model)
                     return [
