@@ -125,34 +125,20 @@ class _Recorder:
     def _sweep(self, wanted):
         """Choose each arm's rate for each of some budgets; go on at a sweep's end until the best lies inside."""
         rates = {(arm, budget): set(self.study.rates) for arm, budgets in wanted.items() for budget in budgets}
+        if len(self.study.rates) == 1:
+            for arm, budgets in wanted.items():
+                self.chosen[arm] = dict.fromkeys(budgets, self.study.rates[0])
+            return
         todo = dict(rates)
         while todo:
-            lines = {}
-            for (arm, budget), more in todo.items():
-                for rate in sorted(more):
-                    lines.setdefault((arm, rate), []).append(budget)
-            fraction = self.study.middle[1] if self.study.middle else None
-            self._do(
-                [
-                    line
-                    for (arm, rate), budgets in lines.items()
-                    for seed in TUNING
-                    for line in self._line(arm, seed, rate, fraction, budgets)
-                ]
-            )
-            losses = {}
-            for line, state in self.done.items():
-                if line.seed in TUNING and line.arm != "teacher":
-                    for row in state["rows"][1:]:
-                        losses.setdefault((line.arm, row["budget"]), {}).setdefault(line.rate, {})[line.seed] = row[
-                            "val_loss"
-                        ]
+            self._do(self._trials(todo))
+            losses = self._losses()
             todo = {}
             for (arm, budget), tried in rates.items():
                 found = losses.get((arm, budget), {})
                 if any(len(found.get(rate, {})) < len(TUNING) for rate in tried):
                     continue  # it failed, and that is told
-                means = {rate: np.nan_to_num(np.mean(list(found[rate].values())), nan=np.inf) for rate in sorted(tried)}
+                means = {rate: _mean(found[rate].values()) for rate in sorted(tried)}
                 best = min(means, key=means.get)
                 self.chosen.setdefault(arm, {})[budget] = best
                 self.tried.setdefault(arm, {})[f"{budget:g}"] = {
@@ -161,26 +147,45 @@ class _Recorder:
                 further = {best / 2} if best == min(means) else {best * 2} if best == max(means) else set()
                 if further and len(tried) == MOST:
                     self.failures.append(f"{arm}: the best of {MOST} rates is still the last one, {best:g}")
-                elif further and len(self.study.rates) > 1:
+                elif further:
                     todo[arm, budget] = further
                     rates[arm, budget] = tried | further
 
+    def _trials(self, todo):
+        """The lines that try rates: {(arm, budget): rates}."""
+        budgets = {}
+        for (arm, budget), rates in todo.items():
+            for rate in sorted(rates):
+                budgets.setdefault((arm, rate), []).append(budget)
+        fraction = self.study.middle[1] if self.study.middle else None
+        return [
+            line
+            for (arm, rate), those in budgets.items()
+            for seed in TUNING
+            for line in self._line(arm, seed, rate, fraction, those)
+        ]
+
+    def _losses(self):
+        """What was tried: {(arm, budget): {rate: {seed: val_loss}}}."""
+        losses = {}
+        for line, state in self.done.items():
+            if line.seed in TUNING and line.arm != "teacher":
+                for row in state["rows"][1:]:
+                    seeds = losses.setdefault((line.arm, row["budget"]), {}).setdefault(line.rate, {})
+                    seeds[line.seed] = row["val_loss"]
+        return losses
+
     def _lead(self, grown):
         """Of the exact arms, the best with a fresh optimizer and the best whose optimizer goes on."""
-        leaders = []
+        budget, leaders = self.study.middle[:1], []
+        means = {arm: min(map(_mean, self.tried[arm][f"{budget[0]:g}"].values())) for arm in grown if arm in self.tried}
         for optimizer in ("fresh", "carry"):
-            means = {}
-            for arm in grown:
-                how = self.study.arms[arm].how
-                if arm in self.chosen and how["optimizer"] == optimizer and how.get("init") != "randompad":
-                    means[arm] = min(
-                        np.nan_to_num(np.mean(each), nan=np.inf)
-                        for each in self.tried[arm][f"{self.study.middle[0]:g}"].values()
-                    )
-            leaders += [min(means, key=means.get)] if means else []
+            hows = {arm: self.study.arms[arm].how for arm in grown if arm in self.chosen}
+            exact = [arm for arm, how in hows.items() if how["optimizer"] == optimizer and "init" not in how]
+            leaders += [min(exact, key=lambda arm: means.get(arm, 0))] if exact else []
         for arm in grown:
             if arm not in leaders and arm in self.chosen:
-                self.chosen[arm] = dict.fromkeys(self.study.budgets, self.chosen[arm][self.study.middle[0]])
+                self.chosen[arm] = dict.fromkeys(self.study.budgets, self.chosen[arm][budget[0]])
         return leaders
 
     # what is done
@@ -258,6 +263,10 @@ class _Recorder:
         }
         rows = self.recorded.get("rows", []) + rows
         self.recorded = write_results(rows, record, self.out, COLUMNS) | {"rows": rows}
+
+
+def _mean(losses):
+    return float(np.nan_to_num(np.mean(list(losses)), nan=np.inf))
 
 
 def _run(study, line, teacher, data):
