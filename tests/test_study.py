@@ -311,7 +311,11 @@ def test_best_rate_of_every_arm_lies_inside_its_sweep(name):
     budgets = {f"{budget:g}" for budget in record["definition"]["budgets"]}
     assert record["chosen"].keys() == record["tried"].keys() == LANGUAGE[name].arms.keys()
     for arm, chosen in record["chosen"].items():
-        swept = budgets if not LANGUAGE[name].arms[arm].how or arm in record["leaders"] else {"6"}
+        swept = (
+            budgets
+            if not LANGUAGE[name].arms[arm].how or arm in record["leaders"]
+            else {f"{LANGUAGE[name].middle[0]:g}"}
+        )
         assert record["tried"][arm].keys() == swept
         for budget, rates in record["tried"][arm].items():
             means = {float(rate): np.mean(losses) for rate, losses in rates.items()}

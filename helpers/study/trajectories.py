@@ -19,7 +19,7 @@ from helpers.study.updates import trainer
 
 # Keras is imported inside functions: naming the studies does without it, and a run sets its threads first.
 
-__all__ = ["Line", "Start", "Trajectories", "full_rates", "run_line"]
+__all__ = ["TUNING", "Line", "Start", "Trajectories", "full_rates", "run_line", "starts"]
 
 #: Seeds that only choose rates.
 TUNING = (1_000_000, 1_000_001)
@@ -111,6 +111,10 @@ class Trajectories:
             warmup=2,
             examples=128,
         )
+
+    def run(self, line, teacher, texts):
+        """What a line leaves, as `run_line` returns it."""
+        return run_line(self, line, teacher, texts)
 
     def cost(self, budget):
         """Multiply-adds of a budget."""
