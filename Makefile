@@ -15,7 +15,7 @@ IPYWIDGETS ?= 7.7.1
 
 # What the pages are made from. A change of the code, of recorded results or of the environment also means that
 # every chapter is executed again: the cache of executed chapters knows only the chapters' own text.
-CODE := $(wildcard helpers/*.py) $(wildcard results/*) requirements.lock
+CODE := $(wildcard helpers/*.py helpers/*/*.py) $(wildcard results/*) requirements.lock
 PAGES := _config.yml _toc.yml CHANGELOG.md CITATION.cff $(wildcard _ext/*.py) $(wildcard book/*.* book/*/*)
 
 # Two to four processes, each file's tests in one of them; without what libraries warn of.

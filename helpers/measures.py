@@ -13,7 +13,22 @@ from scipy import optimize, stats
 
 from helpers.checks import check_choice
 
-__all__ = ["Interval", "Line", "Paired", "ends", "interval", "line", "paired", "reach", "timed"]
+__all__ = [
+    "Interval",
+    "Line",
+    "Mean",
+    "Paired",
+    "anytime",
+    "border",
+    "ends",
+    "frontier_sizes",
+    "interval",
+    "line",
+    "mean",
+    "paired",
+    "reach",
+    "timed",
+]
 
 RESAMPLES = 9999
 NEVER = 1e150  # stands for infinity where arithmetic is done
@@ -40,6 +55,23 @@ class Interval(NamedTuple):
     high: float
 
     __format__ = _in_words
+
+
+class Mean(NamedTuple):
+    """A mean, and the limits of its 95 % interval by Student's t; NaN for one value alone.
+
+    Examples
+    --------
+    >>> f"{Mean(-0.5, -0.75, 0.25):+.2f}"
+    '−0.50 (−0.75 to +0.25)'
+    """
+
+    mean: float
+    low: float
+    high: float
+
+    def __format__(self, each):
+        return _in_words(Interval(*self), each)
 
 
 class Paired(NamedTuple):
@@ -250,6 +282,134 @@ def paired(values, others, seed=0):
     differences = np.asarray(values, dtype="float64") - np.asarray(others, dtype="float64")
     p = stats.wilcoxon(differences).pvalue if differences.any() else np.nan
     return Paired(*interval(differences, seed), float(p), len(differences))
+
+
+def mean(values):
+    """Mean and 95 % interval by Student's t, for differences of the losses of seeds, which have no far-off ones.
+
+    Parameters
+    ----------
+    values : array_like, shape (n,)
+        One for each seed.
+
+    Returns
+    -------
+    Mean
+
+    Examples
+    --------
+    >>> f"{mean([1.0, 2.0, 3.0]):.2f}"
+    '2.00 (−0.48 to 4.48)'
+
+    References
+    ----------
+    Student 1908.
+    """
+    values = np.asarray(values, dtype="float64")
+    if len(values) < 2:
+        return Mean(float(values.mean()), np.nan, np.nan)
+    half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+    return Mean(float(values.mean()), float(values.mean() - half), float(values.mean() + half))
+
+
+def frontier_sizes(frame):
+    """The constant size that is best at each budget, by the tuning seeds, so that no recorded seed has chosen it.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Of the study `frontier`.
+
+    Returns
+    -------
+    dict
+        From budgets to arms.
+    """
+    found = {}
+    for budget in frame.attrs["definition"]["budgets"]:
+        losses = {
+            arm: min(np.mean(each) for each in tried[f"{budget:g}"].values())
+            for arm, tried in frame.attrs["tried"].items()
+        }
+        found[budget] = min(losses, key=losses.get)
+    return found
+
+
+def _rivals(frontier, unit, teacher):
+    """What grown networks are compared with at each budget: {name: table of seeds and budgets}."""
+    read = frontier.dropna(subset="budget").pivot(index=["arm", "seed"], columns="budget", values="test_loss")
+    named = {"scratch": unit, "continued teacher": teacher}
+    rivals = {name: read.loc[" x ".join(map(str, size))] for name, size in named.items()}
+    best = {budget: read.loc[arm][budget] for budget, arm in frontier_sizes(frontier).items()}
+    return rivals | {"frontier": pd.DataFrame(best)}
+
+
+def border(frontier, grown):
+    """Where growing pays: each way to grow beside its rivals, at each budget.
+
+    Parameters
+    ----------
+    frontier : pandas.DataFrame
+        Of the study `frontier`, in which the rivals are.
+    grown : pandas.DataFrame
+        Of a study of students, such as `language_wider`, on the same seeds.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each budget, arm and `fraction` of the budget after which it grew (0 for the rivals, which are
+        "scratch", the same network for all of the budget, "continued teacher" and "frontier"): `lr`, the number of
+        `seeds` that both studies have, `loss`, the mean of the test loss, and its mean difference from each rival seed
+        by seed; each a `Mean`, below 0 where growing is better.
+    """
+    definition = grown.attrs["definition"]
+    rivals = _rivals(frontier, definition["unit"], definition["teacher"])
+    ways = {}
+    students = grown[(grown["arm"] != "teacher") & grown["budget"].notna()]
+    for (budget, arm, at, rate), rows in students.groupby(["budget", "arm", "grown", "lr"], sort=False):
+        ways[budget, arm, round(at / budget, 6), rate] = rows.set_index("seed")["test_loss"]
+    for name, table in rivals.items():
+        for budget in table:
+            ways[budget, name, 0.0, np.nan] = table[budget]
+    found = []
+    for (budget, arm, fraction, rate), losses in ways.items():
+        differences = {name: (losses - table[budget]).dropna() for name, table in rivals.items() if name != arm}
+        seeds = losses.index.intersection(rivals["scratch"].index)
+        row = {"budget": budget, "arm": arm, "fraction": fraction, "lr": rate, "seeds": len(seeds)}
+        row |= {"loss": mean(losses[seeds])} | {name: mean(each) for name, each in differences.items()}
+        found.append(row)
+    return pd.DataFrame(found).sort_values(["budget", "fraction"], kind="stable", ignore_index=True)
+
+
+def anytime(frontier, grown, arm, start):
+    """How far from the frontier those are who do not know their budget, and so take one way for all budgets.
+
+    Parameters
+    ----------
+    frontier, grown : pandas.DataFrame
+        As for `border`.
+    arm : str
+        A way to grow.
+    start : float
+        The budget at which it grows; before, it is the continued teacher.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each constant size and for the arm: `mean` and `largest` distance over all budgets, of test losses
+        that are means over the seeds which both studies have; NaN if a budget after `start` was not recorded.
+    """
+    read = frontier.dropna(subset="budget").pivot(index=["arm", "seed"], columns="budget", values="test_loss")
+    definition = grown.attrs["definition"]
+    teacher = read.loc[" x ".join(map(str, definition["teacher"]))]
+    rows = grown[(grown["arm"] == arm) & (grown["grown"] == start) & grown["budget"].notna()]
+    after = rows.pivot(index="seed", columns="budget", values="test_loss")
+    growing = after.reindex(columns=teacher.columns).fillna(teacher.loc[:, teacher.columns <= start])
+    seeds = after.index.intersection(teacher.index)
+    best = _rivals(frontier, definition["unit"], definition["teacher"])["frontier"].loc[seeds].mean()
+    ways = {name: read.loc[name] for name in frontier["arm"].unique()} | {f"{arm}, grown at {start:g}": growing}
+    distances = pd.DataFrame({name: table.loc[seeds].mean() - best for name, table in ways.items()})
+    return pd.DataFrame({"mean": distances.mean(skipna=False), "largest": distances.max(skipna=False)})
 
 
 def line(sizes, costs):

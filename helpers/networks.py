@@ -8,6 +8,7 @@ __all__ = [
     "make_wider_student",
     "mnist_cnn",
     "small_cnn",
+    "small_gpt",
     "small_inception",
     "small_mlp",
     "small_residual",
@@ -320,4 +321,47 @@ def small_transformer(width=16, heads=2, inner=32, characters=96, length=64):
     x = layers.LayerNormalization(name="norm")(x)
     model = keras.Model(codes, layers.Dense(characters, activation="softmax", name="characters")(x))
     model.compile(keras.optimizers.Adam(0.003), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def small_gpt(width=48, blocks=2, characters=96, length=64):
+    """A GPT in small that guesses each next character of a text; compiled, random weights.
+
+    Parameters
+    ----------
+    width : int
+        Of the sum that runs through the blocks. Attention has a head for each 12 channels, the layer within a block
+        four times as many units as the sum has channels.
+    blocks : int
+    characters, length : int
+        How many characters there are, and how many an example has.
+
+    Returns
+    -------
+    keras.Model
+        From codes (n, length) to logits (n, length, characters); trained by Adam.
+
+    References
+    ----------
+    Radford et al. 2019; Xiong et al. 2020 for the place of the normalizations.
+    """
+    import keras
+    from keras import layers, ops
+
+    codes = keras.Input((length,), dtype="int32")
+    places = ops.cumsum(ops.ones_like(codes), axis=1) - 1
+    x = layers.Embedding(characters, width, name="characters")(codes)
+    x = layers.Add(name="embedded")([x, layers.Embedding(length, width, name="places")(places)])
+    heads = max(width // 12, 1)
+    for number in range(1, blocks + 1):
+        name = f"block{number}"
+        y = layers.LayerNormalization(name=f"{name}_attention_norm")(x)
+        y = layers.MultiHeadAttention(heads, width // heads, name=f"{name}_attention")(y, y, use_causal_mask=True)
+        x = layers.Add(name=f"{name}_attended")([x, y])
+        y = layers.LayerNormalization(name=f"{name}_inner_norm")(x)
+        y = layers.Dense(4 * width, activation="relu", name=f"{name}_inner")(y)
+        x = layers.Add(name=name)([x, layers.Dense(width, name=f"{name}_outer")(y)])
+    x = layers.LayerNormalization(name="norm")(x)
+    model = keras.Model(codes, layers.Dense(characters, name="next")(x))
+    model.compile(keras.optimizers.Adam(0.003), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     return model

@@ -4,9 +4,11 @@ import keras
 import numpy as np
 import pytest
 
+from helpers import net2wider_net
 from helpers.networks import (
     inception_widths,
     small_cnn,
+    small_gpt,
     small_inception,
     small_mlp,
     small_residual,
@@ -43,8 +45,9 @@ def test_a_small_residual_network_adds_what_each_block_was_given():
     assert guesses.sum(axis=1) == pytest.approx([1, 1], abs=1e-5)
 
 
-def test_a_small_transformer_looks_back_and_never_ahead():
-    model = small_transformer()
+@pytest.mark.parametrize("make", [small_transformer, small_gpt])
+def test_a_small_transformer_looks_back_and_never_ahead(make):
+    model = make()
     codes = np.random.default_rng(0).integers(96, size=(1, 64)).astype("int32")
     other = codes.copy()
     other[0, 40] = (codes[0, 40] + 1) % 96
@@ -52,6 +55,16 @@ def test_a_small_transformer_looks_back_and_never_ahead():
     assert one.shape == (64, 96)
     np.testing.assert_allclose(one[:40], two[:40], atol=1e-7)
     assert (abs(one[40:] - two[40:]).max(axis=1) > 1e-6).all()
+
+
+def test_a_small_gpt_grows_in_heads_and_inner_layers_and_keeps_its_logits():
+    keras.utils.set_random_seed(0)
+    teacher, codes = small_gpt(12, 1), np.random.default_rng(0).integers(96, size=(2, 64)).astype("int32")
+    for split in ("equal", "noise"):
+        student = net2wider_net(teacher, 2, split=split, seed=0)
+        assert [w.shape for w in student.weights] == [w.shape for w in small_gpt(24, 1).weights]
+        assert student.get_layer("block1_attention").num_heads == 2
+        np.testing.assert_allclose(student(codes), teacher(codes), atol=1e-5)
 
 
 def test_a_network_for_a_table_gives_a_number_or_probabilities():

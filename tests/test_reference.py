@@ -13,7 +13,8 @@ from test_pages import Visit, read, serve
 import helpers
 
 PARTS = ("data", "experiments", "explore", "lab", "measures", "networks", "plots", "studies", "tasks")
-ROOMS = ("helpers", *(f"helpers.{part}" for part in PARTS))
+STUDY = ("costs", "language", "recorder", "states", "trajectories", "updates")
+ROOMS = ("helpers", *(f"helpers.{part}" for part in PARTS), *(f"helpers.study.{part}" for part in STUDY))
 
 
 @pytest.fixture(scope="module")

@@ -75,3 +75,20 @@ def test_text_asks_for_each_next_character():
     assert " the " in read
     assert min(x.min(), x_test.min()) >= 0
     assert max(x.max(), x_test.max()) < tasks.CHARACTERS
+
+
+def test_code_is_whole_files_of_keras_in_three_parts():
+    train, validation, test, source = tasks.code()
+    assert tasks.code()[3] == source
+    assert (len(train), len(test)) == (source["train"], source["test"])
+    assert len(train) > 25 * max(len(validation), len(test))
+    assert min(len(validation), len(test)) > 100_000
+    read = ["".join(chr(code + 32) for code in part) for part in (train, validation, test)]
+    for part, text in zip((train, validation, test), read, strict=True):
+        assert (part.dtype, part.max()) == ("uint8", tasks.CHARACTERS - 1)
+        assert "def " in text
+        assert "    return " in text
+    # What is chosen by, and what is tested on, was not trained on, but for what Keras' files have in common.
+    for text in read[1:]:
+        pieces = [text[start : start + 200] for start in range(0, len(text) - 200, 5000)]
+        assert sum(piece in read[0] for piece in pieces) < 0.2 * len(pieces)

@@ -1,0 +1,1 @@
+"""What is recorded: the studies of growth, and what runs and reads them; `python -m helpers.study` is the command."""
