@@ -303,6 +303,7 @@ def test_studies_are_listed_and_json(capsys):
 
 
 RECORDED = [name for name in LANGUAGE if (ROOT / "results" / f"{name}.csv").exists()]
+RECORDED = RECORDED or [pytest.param("", marks=pytest.mark.skip(reason="no study of language is recorded yet"))]
 
 
 @pytest.mark.parametrize("name", RECORDED)
