@@ -15,12 +15,13 @@ from helpers import reading as rd
 
 # These give zeros where all numbers that enter are zero.
 STILL = set(
-    "Abs Add AddN AddV2 Asin Asinh Atan AvgPool AvgPool3D BatchToSpaceND BiasAdd BroadcastTo Cast ConcatV2 Cumsum "
+    "Add AddN AddV2 Asin Asinh Atan AvgPool AvgPool3D BatchToSpaceND BiasAdd BroadcastTo Cast ConcatV2 Cumsum "
     "DepthToSpace Elu Erf Expm1 ExpandDims GatherV2 Identity LeakyRelu Log1p Max MaxPool MaxPool3D Mean Min MirrorPad "
-    "Neg Pack Pad PadV2 Relu Relu6 Reshape ResizeArea ResizeBicubic ResizeBilinear ResizeNearestNeighbor ReverseV2 "
-    "Roll SelectV2 Selu Sign Sin Sinh Slice Snapshot Softsign SpaceToBatchND SpaceToDepth Split SplitV Square Squeeze "
-    "StopGradient StridedSlice Sub Sum Tan Tanh Tile Transpose Unpack".split()
+    "Neg Pack Pad PadV2 Reshape ResizeArea ResizeBicubic ResizeBilinear ResizeNearestNeighbor ReverseV2 Roll SelectV2 "
+    "Selu Sin Sinh Slice Snapshot Softsign SpaceToBatchND SpaceToDepth Split SplitV Squeeze StopGradient StridedSlice "
+    "Sub Sum Tan Tanh Tile Transpose Unpack".split()
 )
+FLAT = ("Abs", "Relu", "Relu6", "Sign", "Square")  # so do these, but with a slope of 0 there
 # These give zeros where one of their factors is zero.
 PRODUCTS = set(
     "BatchMatMul BatchMatMulV2 BatchMatMulV3 Conv2D Conv2DBackpropInput Conv3D Conv3DBackpropInputV2 "
@@ -245,6 +246,11 @@ class Blocks:
             floats = floats[:1]
         elif op.type in PRODUCTS:
             return self._one_zero(floats, zeros)
+        elif op.type in FLAT:
+            raise NoBlock(
+                f"there is no weight at the end of its branch, but {op.type} ({o.place(op)}), whose slope at 0 is 0: "
+                "zeros before it would never learn"
+            )
         elif op.type not in STILL:
             raise NoBlock(f"there is no weight at the end of its branch, but {op.type} ({o.place(op)})")
         for each in floats:

@@ -216,13 +216,13 @@ class _Check:
 
     def begin(self, logits):
         """Give new classes their logits, and refuse a model whose old outputs would not be the old ones."""
-        for old, new, fresh, kinds, units in self._each():
+        for (old, new, fresh, kinds, units), loss in zip(self._each(), self._losses(), strict=True):
             biases = [(bias, where) for bias, where, its in self.filling.biases if its & units]
             if logits and fresh.any() and not biases:
                 raise Net2NetError("logits: the layer that makes the new classes has no bias, so that they begin at 0")
             for bias, where in biases:
                 array = bias.numpy()
-                array[where] = self._low(old, new, fresh, kinds) if logits is None else logits
+                array[where] = self._low(old, new, fresh, kinds, loss) if logits is None else logits
                 bias.assign(array)
         for old, new, fresh, kinds, _ in self._each():
             kept = new[..., ~fresh]
@@ -252,9 +252,9 @@ class _Check:
                     pending.extend(t.op for t in op.inputs)
             yield old, new, fresh, kinds, {each for row in value.rows or () for each in r.units(row)}
 
-    def _low(self, old, new, fresh, kinds):
+    def _low(self, old, new, fresh, kinds, loss):
         """The logit with which new classes, which have 0 now, have the probability `LOST` together, or less."""
-        logits = any(getattr(loss, "from_logits", False) for loss in keras.tree.flatten(self._loss()))
+        logits = getattr(loss, "from_logits", False)
         if kinds & {"Softmax", "LogSoftmax"}:
             p = np.exp(new) if "LogSoftmax" in kinds else new
             level = np.log(p[..., ~fresh].sum(-1) / p[..., fresh].mean(-1)).min()
@@ -266,5 +266,12 @@ class _Check:
             return 0.0
         return level + np.log(LOST / fresh.sum())
 
-    def _loss(self):
-        return getattr(self.reading.model, "loss", None)
+    def _losses(self):
+        """The loss of each output, by the ways in which Keras takes them."""
+        model, count = self.reading.model, len(self.reading.gives)
+        loss = getattr(model, "loss", None)
+        if isinstance(loss, dict):
+            gives = getattr(model, "_outputs_struct", loss)
+            names = sorted(gives) if isinstance(gives, dict) else model.output_names  # as Keras flattens them
+            loss = [loss.get(name) for name in names]
+        return loss if isinstance(loss, (list, tuple)) else [loss] * count

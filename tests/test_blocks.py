@@ -420,6 +420,8 @@ class Nearly(kl.Layer):
         y = self.dense(x)
         if self.kind == "sigmoid":
             return x + keras.ops.sigmoid(y)
+        if self.kind == "relu":
+            return x + keras.ops.relu(y)
         if self.kind == "post":
             return self.norm(x + y)
         return x + y + 0.5
@@ -432,6 +434,7 @@ class Nearly(kl.Layer):
     ("kind", "message"),
     [
         ("sigmoid", "no weight at the end of its branch, but Sigmoid"),
+        ("relu", r"but Relu \(.*\), whose slope at 0 is 0: zeros before it would never learn"),
         ("post", r"a normalization behind the sum would have to be undone, which no weights can \(.*norm"),
         ("number", "no weight at the end of its branch, but a number"),
     ],

@@ -99,6 +99,23 @@ def test_the_loss_says_whether_outputs_are_logits(loss):
     assert (new.get_layer("classes").bias.numpy()[3:] == 0).all() == (loss == "mse")
 
 
+@pytest.mark.parametrize("kind", [list, dict])
+def test_each_output_has_its_own_loss(kind):
+    """Logits of one output say nothing of another, which may be no probabilities."""
+    given = keras.Input((4,))
+    ends = [kl.Dense(3, name=name)(given) for name in ("words", "numbers")]
+    losses = [keras.losses.CategoricalCrossentropy(from_logits=True), "mse"]
+    names = ("b", "a")  # Keras goes by the alphabet
+    for outputs, keys in [(ends, ("words", "numbers")), (dict(zip(names, ends, strict=True)), names)]:
+        old = keras.Model(given, outputs)
+        old.compile("sgd", losses if kind is list else dict(zip(keys, losses, strict=True)))
+        if kind is list and outputs is not ends:
+            continue
+        new = extend(old, {"words": 4, "numbers": 4})
+        assert new.get_layer("words").bias.numpy()[3] < -10
+        assert new.get_layer("numbers").bias.numpy()[3] == 0
+
+
 def test_the_caller_chooses_logits():
     old = convolutions("softmax")
     new = extend(old, {"classes": 4}, logits=-1.5)
