@@ -24,6 +24,7 @@ __all__ = ["extend"]
 
 LOST = 1e-7  # the probability that all new classes have together, where it is chosen here
 KEPT = 1e-6  # by which the old probabilities may differ then
+BINARY = (keras.losses.BinaryCrossentropy, keras.losses.BinaryFocalCrossentropy)
 SMALL = 0.05  # the standard deviation of small draws, that of the noise in Keras' own embeddings
 
 
@@ -46,7 +47,8 @@ def extend(
     widths : dict
         {name: new number}. The name is that of an input, whose channels (its last axis) become more; of a layer that
         looks up words by number, such as an Embedding; or of a layer that makes the model's outputs. In a class with
-        settings of its own, the name of a setting, such as "vocabulary_size". What is new stands behind the old.
+        settings of its own, the name of a setting, such as "vocabulary_size". What is new stands behind the old, so
+        that a word's number below 0, which counts from the end, then means a new one.
     init : {"zeros", "random"}
         What begins between the new and the old: weights of zero, or draws with a standard deviation of 0.05. With draws
         the old outputs stay what they were where the new channels are 0.
@@ -195,6 +197,11 @@ class _Beginning(Filling):
         return array
 
 
+def _sums_to_one(probabilities):
+    """Whether a softmax was taken over the last axis."""
+    return np.allclose(probabilities.sum(-1), 1, atol=1e-2)
+
+
 class _Check:
     """An extended model beside the old one, asked on numbers."""
 
@@ -226,7 +233,8 @@ class _Check:
                 bias.assign(array)
         for old, new, fresh, kinds, _ in self._each():
             kept = new[..., ~fresh]
-            if "Softmax" in kinds and logits is not None:  # new classes take their part, the others keep proportions
+            if "Softmax" in kinds and logits is not None and _sums_to_one(old):
+                # New classes take their part, the others keep their proportions.
                 kept = kept / kept.sum(-1, keepdims=True)
             gap = np.abs(kept - old).max(initial=0)
             if not gap <= max(KEPT, proof.rounding(self.reading) * np.abs(old).max(initial=0)):
@@ -255,13 +263,14 @@ class _Check:
     def _low(self, old, new, fresh, kinds, loss):
         """The logit with which new classes, which have 0 now, have the probability `LOST` together, or less."""
         logits = getattr(loss, "from_logits", False)
+        each = "Sigmoid" in kinds or (logits and isinstance(loss, BINARY))  # a probability of its own
         if kinds & {"Softmax", "LogSoftmax"}:
             p = np.exp(new) if "LogSoftmax" in kinds else new
             level = np.log(p[..., ~fresh].sum(-1) / p[..., fresh].mean(-1)).min()
-        elif logits and "Sigmoid" not in kinds:
-            level = logsumexp(old, axis=-1).min()
-        elif "Sigmoid" in kinds:
+        elif each:
             level = 0.0
+        elif logits:
+            level = logsumexp(old, axis=-1).min()
         else:
             return 0.0
         return level + np.log(LOST / fresh.sum())

@@ -39,9 +39,6 @@ def names(model):
     ("name", "count"),
     [
         ("ResNet50", 12),
-        ("MobileNetV2", 10),
-        ("MobileNetV3Small", 6),
-        ("EfficientNetB0", 9),
         ("ConvNeXtTiny", 18),
         ("VGG16", 0),
     ],
@@ -208,7 +205,7 @@ def residual(draw):
     return randomize(keras.Model(source, kl.Dense(2)(x)))
 
 
-@settings(max_examples=int(os.environ.get("NET2NET_GRAPHS", 25)))
+@settings(max_examples=int(os.environ.get("NET2NET_GRAPHS", 12)))
 @given(teacher=residual(), init=s.sampled_from(["net2deeper", "fresh"]))
 def test_random_residual_graphs(teacher, init):
     keras.config.set_dtype_policy("float64")

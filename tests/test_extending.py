@@ -116,6 +116,22 @@ def test_each_output_has_its_own_loss(kind):
         assert new.get_layer("numbers").bias.numpy()[3] == 0
 
 
+def test_labels_of_their_own_begin_low_by_themselves():
+    old = convolutions()
+    old.compile("sgd", keras.losses.BinaryCrossentropy(from_logits=True))
+    bias = extend(old, {"classes": 5}, x=PICTURES).get_layer("classes").bias.numpy()[3:]
+    np.testing.assert_allclose(bias, np.log(1e-7 / 2))
+
+
+def test_a_softmax_over_positions_is_left_alone():
+    source = keras.Input((5, 3))
+    old = disturbed(keras.Model(source, kl.Softmax(axis=1)(kl.Dense(2, name="end")(source))))
+    x = RNG.normal(size=(4, 5, 3))
+    new = extend(old, {"end": 3}, logits=0.0)
+    check(old, new, x)
+    np.testing.assert_allclose(new(x).numpy().sum(1), 1)
+
+
 def test_the_caller_chooses_logits():
     old = convolutions("softmax")
     new = extend(old, {"classes": 4}, logits=-1.5)

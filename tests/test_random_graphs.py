@@ -15,7 +15,7 @@ from models_for_tests import EXACT, Builder, dtype, not_trivial, outputs, quietl
 from helpers import Net2NetError, channel_groups, net2deeper_net, net2wider_net
 from helpers.proof import example_inputs
 
-GRAPHS = int(os.environ.get("NET2NET_GRAPHS", 40))
+GRAPHS = int(os.environ.get("NET2NET_GRAPHS", 25))
 SEEN = Counter()
 
 

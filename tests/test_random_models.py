@@ -17,7 +17,7 @@ from random_models import models
 
 from helpers import Net2NetError, grow_into, growth, net2wider_net
 
-GRAPHS = int(os.environ.get("NET2NET_GRAPHS", 30))
+GRAPHS = int(os.environ.get("NET2NET_GRAPHS", 18))
 SEEN = Counter()
 
 

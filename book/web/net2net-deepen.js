@@ -146,7 +146,7 @@
       const pane = (title, ...parts) => make("div", { class: "n2n-pane" }, make("div", { class: "n2n-label" }, ...title), ...parts);
       this.legends = [make("span"), make("span")];
       this.adds = this.plot(["n2n-old", ...range(12).map(() => "n2n-new")]);
-      this.most = this.reading("largest number that is added");
+      this.most = this.reading("largest part added");
       this.once = pane([this.legends[0]], this.phi.svg, this.twice.box);
       this.block = pane(["what f adds to each unit"], this.adds.svg, this.most.box);
       this.panes = make("div", { class: "n2n-three" }, pane(["the network"], this.net, this.v_.box), this.once,
