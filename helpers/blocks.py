@@ -50,6 +50,20 @@ class NoBlock(Exception):
     """What is no residual block, or none that can be the identity."""
 
 
+class Nearly(NoBlock):
+    """What would be one, but for what stands behind its sum or at the end of a branch."""
+
+
+class NoEnd(Nearly):
+    """A branch that no weights at its end make zero."""
+
+    def __init__(self, what):
+        super().__init__(f"there is no weight at the end of its branch, but {what}")
+
+
+COMPUTED = "it adds nothing that came through unchanged: its shortcut is computed too, as where the shape changes"
+
+
 class Blocks:
     """The residual blocks of a model.
 
@@ -89,11 +103,7 @@ class Blocks:
                 self.found[block.end] = block
             except NoBlock as error:
                 self.reasons[layer] = str(error)
-                if (
-                    len(bd.parts(layer)) > 1
-                    and layer is not model
-                    and ("branch" in str(error) or "sum w" in str(error))
-                ):
+                if isinstance(error, Nearly) and len(bd.parts(layer)) > 1 and layer is not model:
                     self.near[layer] = str(error)
 
     @staticmethod
@@ -124,17 +134,19 @@ class Blocks:
             raise NoBlock(f"it gives {len(outputs)} tensors; a block gives one")
         node = self.node_of.get(layer)
         entering = node.input_tensors if node is not None else [None] * len(given)
-        choices, why = [], f"it gives no sum of what enters it and something else ({type(layer).__name__})"
+        choices = []
+        why = NoBlock(f"it gives no sum of what enters it and something else ({type(layer).__name__})")
         for x, tensor in zip(entering, given, strict=False):
             if not tensor.dtype.is_floating:
                 continue
             if tensor.shape != outputs[0].shape:
-                why = f"its shape changes from {tensor.shape[1:]} to {outputs[0].shape[1:]}, so that none can follow it"
+                sides = f"from {tensor.shape[1:]} to {outputs[0].shape[1:]}"
+                why = NoBlock(f"its shape changes {sides}, so that none can follow it")
                 continue
             try:
                 zeros = self._identity(outputs[0], tensor)
             except NoBlock as error:
-                why = str(error)
+                why = error
                 continue
             nodes = self._between(x, node) if node is not None else []
             layers = [each.operation for each in nodes] or [layer]
@@ -143,9 +155,9 @@ class Blocks:
                 leaving = node.outputs[0] if node is not None else None
                 choices.append(self._with_tail(Block(layer, (layer.name,), layers, zeros, x, leaving, nodes)))
             elif zeros:
-                why = "its shortcut is computed too, as in blocks that change their shape"
+                why = NoBlock(COMPUTED)
         if not choices:
-            raise NoBlock(why)
+            raise why
         return max(choices, key=lambda block: len(block.layers))
 
     def _with_tail(self, block):
@@ -198,7 +210,7 @@ class Blocks:
         if op.type in SAME:
             return self._as_entered(op.inputs[0], x, zeros)
         if op.type not in SUMS:
-            raise NoBlock(_behind(op) or f"it does not end in a sum, but in {op.type} ({o.place(op)})")
+            raise _behind(op) or NoBlock(f"it does not end in a sum, but in {op.type} ({o.place(op)})")
         for stream in op.inputs:
             try:
                 found = self._as_entered(stream, x, zeros)
@@ -208,11 +220,11 @@ class Blocks:
                         if not self._depends(other, x):
                             raise NoBlock("what is added there does not depend on what enters")
                 return found
-            except NoBlock as error:
-                if "end of its branch" in str(error):  # then `x` was found
-                    raise
-        told = "it adds nothing that came through unchanged: its shortcut is computed too, as where the shape changes"
-        raise NoBlock(_behind(op) or told)
+            except NoEnd:  # then `x` was found
+                raise
+            except NoBlock:
+                pass
+        raise _behind(op) or NoBlock(COMPUTED)
 
     @staticmethod
     def _depends(tensor, x):
@@ -233,12 +245,12 @@ class Blocks:
         floats = [t for t in o.entering(op) if t.dtype.is_floating]
         if id(tensor) not in self.computed and (known := tf.get_static_value(tensor)) is not None:
             if known.any():
-                raise NoBlock(f"there is no weight at the end of its branch, but a number ({o.place(op)})")
+                raise NoEnd(f"a number ({o.place(op)})")
             return zeros
         if op.type == "ReadVariableOp":
             variable = self.read.get(id(op.inputs[0]))
             if variable is None or id(variable) not in self.trained:
-                raise NoBlock(f"there is no weight at the end of its branch, but what is not trained ({o.place(op)})")
+                raise NoEnd(f"what is not trained ({o.place(op)})")
             return zeros | {id(variable): variable}
         if op.type in NORMS:
             floats = floats[1:3]  # scale and shift
@@ -247,12 +259,9 @@ class Blocks:
         elif op.type in PRODUCTS:
             return self._one_zero(floats, zeros)
         elif op.type in FLAT:
-            raise NoBlock(
-                f"there is no weight at the end of its branch, but {op.type} ({o.place(op)}), whose slope at 0 is 0: "
-                "zeros before it would never learn"
-            )
+            raise NoEnd(f"{op.type} ({o.place(op)}), whose slope at 0 is 0: zeros before it would never learn")
         elif op.type not in STILL:
-            raise NoBlock(f"there is no weight at the end of its branch, but {op.type} ({o.place(op)})")
+            raise NoEnd(f"{op.type} ({o.place(op)})")
         for each in floats:
             zeros = self._zero(each, zeros)
         return zeros
@@ -268,9 +277,10 @@ class Blocks:
 
 
 def _behind(op):
-    """What to say of a normalization behind a sum."""
-    norm = "norm" in (place := o.place(op)).lower()
-    return f"a normalization behind the sum would have to be undone, which no weights can ({place})" if norm else ""
+    """The refusal of a normalization behind a sum, if an operation is of one."""
+    if "norm" in (place := o.place(op)).lower():
+        return Nearly(f"a normalization behind the sum would have to be undone, which no weights can ({place})")
+    return None
 
 
 def _source(tensor):

@@ -28,6 +28,7 @@ import numpy as np
 from helpers.checks import Net2NetError, check_choice
 from helpers.data import write_whole
 from helpers.studies import STUDIES
+from helpers.study.states import States, digest
 
 # Keras is imported inside functions: `list` and `load_results` do without it; a run sets its threads first.
 
@@ -231,11 +232,10 @@ class _Recorder:
 
     def __init__(self, study, seeds, out, source, command):
         self.study, self.seeds, self.out, self.source, self.command = study, seeds, out, source, command
-        self.folder = out / ".runs" / study.name
+        self.states = States(out / ".runs" / study.name, _commit(), ".keras")
         self.fingerprint = fingerprint(study, source["sha256"], _versions())
-        self.stamp = {"fingerprint": self.fingerprint, "commit": _commit(), "date": datetime.date.today().isoformat()}
         self.arms = ("teacher", *study.arms)
-        self.recorded = self._read_recorded()
+        self.recorded = _recorded(study.name, out, self.fingerprint)
         # What was chosen once holds for all seeds that are added later.
         self.chosen = {arm: tuple(choice.values()) for arm, choice in self.recorded.get("chosen", {}).items()}
         self.tried = self.recorded.get("tried", {})
@@ -262,7 +262,7 @@ class _Recorder:
         from joblib import delayed
 
         for run in runs:
-            if state := self._read_state(run):
+            if state := self.states.read(run.file(), self.fingerprint):
                 self.done[run] = state
                 bar.update()
         self._write_whole_seeds()
@@ -320,65 +320,12 @@ class _Recorder:
     def _teacher(self, seed):
         """The trained teacher of a seed, as the bytes of a .keras file; None if there is none."""
         run = Run("teacher", seed, *self._setting("teacher"))
-        return self._path(run).with_suffix(".keras").read_bytes() if run in self.done else None
-
-    def _path(self, run):
-        return self.folder / f"{run.file()}.json"
+        return self.states.left(run.file()) if run in self.done else None
 
     def _keep(self, run, state):
-        state = self.stamp | {"arm": run.arm, "seed": run.seed} | state
-        self.folder.mkdir(parents=True, exist_ok=True)
-        if model := state.pop("model", None):
-            write_whole(self._path(run).with_suffix(".keras"), model)
-            state["model_sha256"] = hashlib.sha256(model).hexdigest()
-        state["sha256"] = _state_checksum(state)
-        write_whole(self._path(run), json.dumps(state).encode())
-        self.done[run] = state
-
-    def _read_state(self, run):
-        """The state of a finished run, None if there is none."""
-        path = self._path(run)
-        model = path.with_suffix(".keras")
-        advice = "delete it, and the run is done again"
-        try:
-            state = json.loads(path.read_bytes())
-            whole = state["sha256"] == _state_checksum(state)
-        except FileNotFoundError:
-            return None
-        except (ValueError, KeyError, TypeError) as error:
-            raise Net2NetError(
-                f"{path} is damaged: expected the JSON of a finished run, got {error!r}; {advice}"
-            ) from error
-        if not whole:
-            raise Net2NetError(f"{path} is damaged: its checksum does not fit its contents; {advice}")
-        if state["fingerprint"] != self.fingerprint:
-            raise Net2NetError(
-                f"{path} was made with other settings, data or library versions than those of now, and results "
-                f"must not mix; go back to those, or delete {path.parent} and begin anew"
-            )
-        if "model_sha256" in state:
-            found = hashlib.sha256(model.read_bytes()).hexdigest() if model.exists() else None
-            if found != state["model_sha256"]:
-                raise Net2NetError(
-                    f"{model} is {'damaged' if found else 'missing'}: expected the teacher that {path.name} "
-                    f"describes; delete the files {path.parent / f'seed{run.seed}-*'}, and their runs are done again"
-                )
-        return state
-
-    def _read_recorded(self):
-        """What the CSV and the JSON hold already: whole seeds, to which others may be added."""
-        if not (self.out / f"{self.study.name}.csv").exists():
-            return {}
-        frame = load_results(self.study.name, self.out)
-        record = dict(frame.attrs)
-        if record["fingerprint"] != self.fingerprint:
-            raise Net2NetError(
-                f"{self.out / self.study.name}.csv was recorded with other settings, data or library versions than "
-                "those of now, and results must not mix; go back to those, or move it and its JSON away"
-            )
-        text = (self.out / f"{self.study.name}.csv").read_text()
-        record["rows"] = list(csv.DictReader(io.StringIO(text)))
-        return record
+        model, state = state.get("model"), {key: value for key, value in state.items() if key != "model"}
+        state = {"arm": run.arm, "seed": run.seed} | state
+        self.done[run] = self.states.keep(run.file(), self.fingerprint, state, model)
 
     def _write_whole_seeds(self):
         """Write the CSV and the JSON if there are seeds now of which every run is done."""
@@ -510,15 +457,7 @@ def _one_deterministic_thread(tf):
 
 def fingerprint(study, data, versions):
     """What must be the same for rows to stand in one file; `data` is the images' checksum."""
-    return _digest({"settings": study.numbers(), "data": data, "versions": versions})
-
-
-def _state_checksum(state):
-    return _digest({key: value for key, value in state.items() if key != "sha256"})
-
-
-def _digest(value):
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+    return digest({"settings": study.numbers(), "data": data, "versions": versions})
 
 
 def _versions():
@@ -638,6 +577,20 @@ def load_results(name, folder=None):
     return frame
 
 
+def _recorded(name, folder, fingerprint):
+    """What the CSV and the JSON of a study hold already: whole seeds, to which others may be added."""
+    path = Path(folder, f"{name}.csv")
+    if not path.exists():
+        return {}
+    record = dict(load_results(name, folder).attrs)
+    if record["fingerprint"] != fingerprint:
+        raise Net2NetError(
+            f"{path} was recorded with other settings, data or library versions than those of now, and results "
+            "must not mix; go back to those, or move it and its JSON away"
+        )
+    return record | {"rows": list(csv.DictReader(io.StringIO(path.read_text())))}
+
+
 def summarize(frame, value="val_accuracy"):
     """Median and range over the seeds, for each arm and update.
 
@@ -662,7 +615,12 @@ def summarize(frame, value="val_accuracy"):
 
 def main(argv=None):
     """The command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m helpers.experiments", description=__doc__.split("\n")[0])
+    return command("helpers.experiments", __doc__.split("\n")[0], STUDIES, run_study, argv)
+
+
+def command(module, words, studies, record, argv=None):
+    """The command line of some studies, which `record` records as `run_study` does; returns the exit code."""
+    parser = argparse.ArgumentParser(prog=f"python -m {module}", description=words)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="name the studies")
     run = commands.add_parser("run", help="run a study, or go on with it")
@@ -674,24 +632,22 @@ def main(argv=None):
     run.add_argument("--out", type=Path, help="folder to write to (default: results, or results/.quick)")
     given = parser.parse_args(argv)
     if given.command == "list":
-        for study in STUDIES.values():
+        for study in studies.values():
             print(f"{study.name}: {study.question}\n    arms: {', '.join(study.arms)}")
         return 0
-    if given.study not in STUDIES:
-        print(f"There is no study {given.study!r}; there are: {', '.join(STUDIES)}.", file=sys.stderr)
+    if given.study not in studies:
+        print(f"There is no study {given.study!r}; there are: {', '.join(studies)}.", file=sys.stderr)
         return 2
     if given.jobs < 1 or (given.seeds is not None and given.seeds < 1):
         print("--seeds and --jobs must be at least 1.", file=sys.stderr)
         return 2
-    study = STUDIES[given.study].quick() if given.quick else STUDIES[given.study]
+    study = studies[given.study].quick() if given.quick else studies[given.study]
     results = (ROOT if (ROOT / "pyproject.toml").exists() else Path.cwd()) / "results"
     out = given.out or (results / ".quick" if given.quick else results)
-    words = f"python -m helpers.experiments run {study.name} --seeds {given.seeds or study.seeds}"
-    words += (" --quick" if given.quick else "") + f" --jobs {given.jobs}"
+    told = f"python -m {module} run {study.name} --seeds {given.seeds or study.seeds}"
+    told += (" --quick" if given.quick else "") + f" --jobs {given.jobs}"
     try:
-        failures = run_study(
-            study, seeds=given.seeds, jobs=given.jobs, scheduler=given.scheduler, out=out, command=words
-        )
+        failures = record(study, seeds=given.seeds, jobs=given.jobs, scheduler=given.scheduler, out=out, command=told)
     except Net2NetError as error:
         print(error, file=sys.stderr)
         return 1

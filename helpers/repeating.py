@@ -79,7 +79,7 @@ def begin(pairs, zeros, init):
     """Give the copies of a block's layers, as (old, copy), the weights that they begin with."""
     zeros = {id(v) for v in zeros}
     for old, new in pairs:
-        for weight, its in zip(getattr(old, "weights", ()), getattr(new, "weights", ()), strict=True):
+        for weight, its in zip(_weights(old), _weights(new), strict=True):
             if id(weight) in zeros and init in EXACT:
                 its.assign(0 * weight)
             elif init not in DRAWN:
@@ -108,13 +108,13 @@ def stack(blocks, places):
                 first += [
                     (new, old)
                     for a, c in zip(source, place, strict=True)
-                    for old, new in zip(getattr(a, "weights", ()), getattr(c, "weights", ()), strict=True)
+                    for old, new in zip(_weights(a), _weights(c), strict=True)
                 ]
     return first
 
 
 def _shapes(layers):
-    return tuple(tuple(v.shape) for layer in layers for v in getattr(layer, "weights", ()))
+    return tuple(tuple(v.shape) for layer in layers for v in _weights(layer))
 
 
 class Class:

@@ -68,9 +68,7 @@ class Growth(list):
 
     def carried(self, law, optimizer):
         """Note how an optimizer goes on, by its law, or by why it has none, or by a function that asks for them."""
-        self._law = law
-        if optimizer:
-            self.optimizer = f"begins fresh: {law}" if isinstance(law, str) else "goes on"
+        self._law, self.optimizer = law, _went_on(law, optimizer)
 
     @property
     def rates(self) -> dict[str, np.ndarray]:
@@ -124,6 +122,13 @@ class Growth(list):
         return g.table(self.HEAD, [(", ".join(e.names), *e[1:5], e.reason or "") for e in self])
 
 
+def _went_on(law, optimizer):
+    """What became of an optimizer's state; None where there was none."""
+    if not optimizer:
+        return None
+    return f"begins fresh: {law}" if isinstance(law, str) else "goes on"
+
+
 class Deepening(NamedTuple):
     """What came behind one layer: its name, the new layers, and how they begin."""
 
@@ -146,8 +151,7 @@ class Deepened(list):
 
     def carried(self, law, optimizer):
         """Note how an optimizer goes on, by its law, or by why it has none."""
-        if optimizer:
-            self.optimizer = f"begins fresh: {law}" if isinstance(law, str) else "goes on"
+        self.optimizer = _went_on(law, optimizer)
 
     def _rows(self):
         for after, layers, how in self:

@@ -20,6 +20,7 @@ import pytest
 from helpers import data, experiments, tasks
 from helpers.checks import Net2NetError
 from helpers.experiments import STUDIES, TUNING, load_results, run_study, summarize
+from helpers.study import states
 
 ROOT = Path(experiments.__file__).resolve().parent.parent
 ARTICLE = STUDIES["mnist_article"]
@@ -276,7 +277,8 @@ def test_full_disk_is_reported_and_nothing_half_written_is_kept(fake, tmp_path, 
     def full(path, raw):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(experiments, "write_whole", full)
+    for room in (experiments, states):
+        monkeypatch.setattr(room, "write_whole", full)
     failures = run_study(QUICK, out=tmp_path)
     assert len(failures) == 9
     assert "No space left on device" in failures[0]

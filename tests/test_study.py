@@ -12,10 +12,10 @@ import tensorflow as tf
 
 from helpers import measures, tasks
 from helpers.checks import Net2NetError
-from helpers.experiments import load_results
+from helpers.experiments import ROOT, load_results
 from helpers.networks import small_gpt
 from helpers.study import recorder
-from helpers.study.__main__ import ROOT, main
+from helpers.study.__main__ import main
 from helpers.study.costs import multiply_adds
 from helpers.study.language import FRONTIER, LANGUAGE, LANGUAGE_WIDER
 from helpers.study.trajectories import TUNING, Line, Start, Trajectories, full_rates, run_line, starts

@@ -1,7 +1,5 @@
 """What records studies of trajectories: sweeps of rates until the best lies inside, then seed after seed."""
 
-import csv
-import io
 import os
 from pathlib import Path
 
@@ -13,9 +11,9 @@ from helpers.experiments import (
     _commit,
     _machine,
     _one_deterministic_thread,
+    _recorded,
     _versions,
     _workers,
-    load_results,
     write_results,
 )
 from helpers.study.states import States, digest
@@ -65,7 +63,7 @@ class _Recorder:
         own = {key: getattr(study, key) for key in ("budgets", "rates", "fractions", "middle")}
         own["arms"] = {name: start[1:] for name, start in study.arms.items()}
         self.fingerprint = digest(self.made_with | {"own": own})
-        self.recorded = self._read_recorded()
+        self.recorded = _recorded(study.name, out, self.fingerprint)
         self.done, self.failures = {}, []
 
     def record(self):
@@ -217,19 +215,6 @@ class _Recorder:
     def _print(self, line):
         start = self.study.arms.get(line.arm)
         return digest(self.made_with | {"start": start[1:] if start else "teacher"})
-
-    def _read_recorded(self):
-        """What the CSV and the JSON hold already: whole seeds, to which others may be added."""
-        path = self.out / f"{self.study.name}.csv"
-        if not path.exists():
-            return {}
-        record = dict(load_results(self.study.name, self.out).attrs)
-        if record["fingerprint"] != self.fingerprint:
-            raise Net2NetError(
-                f"{path} was recorded with other settings, data or library versions than those of now, and results "
-                "must not mix; go back to those, or move it and its JSON away"
-            )
-        return record | {"rows": list(csv.DictReader(io.StringIO(path.read_text())))}
 
     def _write_whole_seeds(self):
         """Write the CSV and the JSON if there are seeds now of which every line is done."""
