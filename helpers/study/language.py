@@ -14,15 +14,15 @@ SHARED = {
     "total multiply-adds, those of the teacher's training among them. The frontier at a budget is the constant size "
     "whose val_loss there is lowest on the tuning seeds, so that no recorded seed has chosen it.",
     "validation": "val_loss is measured on other files that are not trained on; it chooses each arm's rate at each "
-    "budget, by the mean of two seeds that are not recorded. A sweep begins with three rates, each twice the one "
-    "before, and goes on until the best lies inside. test_loss is measured once for each budget, after the last "
+    "budget, by the mean of two seeds that are not recorded. A sweep begins with two rates, one twice the "
+    "other, and goes on until the best lies inside. test_loss is measured once for each budget, after the last "
     "update. Every network has the same schedule: its rate rises over the first 30 updates, is constant, and falls to "
     "zero over the last fifth of the budget; a student whose optimizer is fresh has the rise again. All arms of a "
     "seed see the same examples in the same order, a student those that come after its teacher's. seconds are "
     "processor time on one thread, spent in updates.",
     "unit": UNIT,
     "budgets": (3, 6, 12, 24, 48),
-    "rates": (0.003, 0.006, 0.012),
+    "rates": (0.006, 0.012),
 }
 
 
@@ -70,8 +70,7 @@ LANGUAGE_WIDER = Trajectories(
         "compared on the tuning seeds at a budget of 12 and growth after a quarter of it. The best exact arm with a "
         "fresh optimizer and the best whose optimizer goes on lead: their rates are swept at every budget, with "
         "growth after a quarter, and they are recorded with growth after an eighth, a quarter, a half and seven "
-        "tenths of every budget. The others keep the rate that was best there, and are recorded with growth after a "
-        "quarter.",
+        "tenths of every budget. The others are recorded where all are compared.",
     },
 )
 

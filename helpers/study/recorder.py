@@ -181,9 +181,6 @@ class _Recorder:
             hows = {arm: self.study.arms[arm].how for arm in grown if arm in self.chosen}
             exact = [arm for arm, how in hows.items() if how["optimizer"] == optimizer and "init" not in how]
             leaders += [min(exact, key=lambda arm: means.get(arm, 0))] if exact else []
-        for arm in grown:
-            if arm not in leaders and arm in self.chosen:
-                self.chosen[arm] = dict.fromkeys(self.study.budgets, self.chosen[arm][budget[0]])
         return leaders
 
     # what is done
