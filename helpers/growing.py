@@ -2,6 +2,8 @@
 
 import json
 import os
+import random
+import warnings
 from collections.abc import Sequence
 from numbers import Integral
 from pathlib import Path
@@ -50,8 +52,8 @@ def grow_and_fit(
     Raises
     ------
     Net2NetError
-        If the model is not compiled, a stage is not (epochs, how to grow), the model cannot grow so, or `folder` has a
-        run of other stages.
+        Before any training: if the model is not compiled, a stage is not (epochs, how to grow), the model cannot grow
+        so in one of the stages, or `folder` has a run of other stages.
 
     Examples
     --------
@@ -76,11 +78,13 @@ def grow_and_fit(
     stages = [_checked(i, stage) for i, stage in enumerate(stages)]
     run = _Run(stages, Path(folder) if folder is not None else None)
     model = run.resumed(model)
-    for i, (epochs, how) in enumerate(stages):
+    growths = {i: how for i, (_, how) in enumerate(stages) if how and (i > run.stage or not run.grown)}
+    _rehearse(model, growths)
+    for i, (epochs, _) in enumerate(stages):
         if i < run.stage:
             continue
         if i > run.stage or not run.grown:
-            model = _grown(i, model, how)
+            model = _grown(i, model, growths[i]) if i in growths else model
             run.begin(i)
         if (left := epochs - run.done) > 0:
             first = len(run.history["stage"])
@@ -104,14 +108,22 @@ def _checked(i, stage):
     return int(epochs), how
 
 
+def _rehearse(model, growths):
+    """Let the model grow through all stages before any training, since a late stage that fails would waste it."""
+    state = random.getstate()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # each growth warns again when it comes
+        for i, how in growths.items():
+            model = _grown(i, model, how)
+    random.setstate(state)
+
+
 def _grown(i, model, how):
-    if not how:
-        return model
     grow = net2wider_net if "widths" in how else net2deeper_net
     try:
         return grow(model, **how)
-    except TypeError as error:
-        raise Net2NetError(f"stages: {how!r} at {i} is not what {grow.__name__} takes: {error}") from error
+    except (TypeError, Net2NetError) as error:
+        raise Net2NetError(f"stages: {grow.__name__} cannot take {how!r} at {i}: {error}") from error
 
 
 class _Run:

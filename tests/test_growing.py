@@ -117,8 +117,8 @@ def test_a_folder_keeps_one_run(tmp_path):
         ({"stages": [(-1, {})]}, "stages: expected"),
         ({"stages": [(1, {"wider": 2})]}, "stages: expected either 'widths' or 'after'"),
         ({"stages": [(1, {"widths": 2, "after": "hidden"})]}, "stages: expected either 'widths' or 'after'"),
-        ({"stages": [(1, {"widths": 2, "color": "red"})]}, "stages: .* is not what net2wider_net takes"),
-        ({"stages": [(1, {"widths": {"hidde": 8}})]}, "no layer 'hidde'"),
+        ({"stages": [(1, {"widths": 2, "color": "red"})]}, "stages: net2wider_net cannot take .* at 0: .*color"),
+        ({"stages": [(1, {"widths": {"hidde": 8}})]}, "at 0: .*no layer 'hidde'"),
         ({"epochs": 3}, "epochs: expected none, since the stages count the epochs"),
         ({"model": keras.Sequential([keras.Input((4,)), kl.Dense(1)])}, "is not compiled"),
     ],
@@ -126,3 +126,13 @@ def test_a_folder_keeps_one_run(tmp_path):
 def test_what_cannot_be_done_is_told(how, told):
     with pytest.raises(Net2NetError, match=told):
         run(**how)
+
+
+def test_a_late_stage_that_cannot_be_is_told_before_any_training(recwarn):
+    teacher = model()
+    before = teacher.get_weights()
+    for late in ({"widths": {"hidden": 11}}, {"after": "hidden_deeper_2"}):
+        with pytest.raises(Net2NetError, match="stages: net2.* cannot take .* at 2: .*hidden"):
+            run(model=teacher, stages=[(1, {}), (1, {"widths": 2}), (1, late)])
+    for old, new in zip(before, teacher.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
