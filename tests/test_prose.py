@@ -23,8 +23,8 @@ def prose_of(page):
 
 MOST = 2
 FOLDED = [  # a reader opens these on purpose: "The numbers" under a finding, and the solutions of exercises
-    r"^(:{3,}|`{3,})\{[^}]+\}[^\n]*\n(?::[^\n]*\n)*:class:[^\n]*\bdropdown\b.*?^\1$",
     r"^(`{3,}|:{3,})\{solution-start\}.*?^\1\{solution-end\}$",
+    r"^(:{3,}|`{3,})\{[^}]+\}[^\n]*\n(?::[^\n]*\n)*:class:[^\n]*\bdropdown\b.*?^\1$",
 ]
 REFERENCES = [
     r"\{(?:cite|ref|numref|eq|prf:ref|doc)(?::\w+)?\}`[^`]*`",
