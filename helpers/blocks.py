@@ -5,6 +5,7 @@ Blocks are found in the graph that TensorFlow runs, whatever its layers are call
 back over sums to what enters it, and from what is added there back to the last weights.
 """
 
+from collections import Counter
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -61,6 +62,10 @@ class NoEnd(Nearly):
         super().__init__(f"there is no weight at the end of its branch, but {what}")
 
 
+class Changes(NoBlock):
+    """What computes its shortcut too, most often because its shape changes."""
+
+
 COMPUTED = "it adds nothing that came through unchanged: its shortcut is computed too, as where the shape changes"
 
 
@@ -74,7 +79,7 @@ class Blocks:
     found : dict
         From each layer that ends a block to the block, in this order.
     reasons, near : dict
-        Why other layers are none; of these, those that hold layers and nearly are one.
+        Why other layers are none, as `NoBlock`; of these, those that hold layers and nearly are one.
     """
 
     def __init__(self, model):
@@ -86,9 +91,9 @@ class Blocks:
         self.trained = {id(v) for part in bd.parts(model) for v in part._trainable_variables}  # also while it is frozen
         self.read = {id(inner): self.variables.get(id(outer)) for outer, inner in self.graph.captures}
         self.computed = self._computed()
-        self.tensors = {}  # layer -> what enters it and what it gives, None for one that is called several times
+        self.tensors = {}  # layer -> what enters it and what it gives, at each call
         for layer, given, outputs in calls:
-            self.tensors[layer] = None if layer in self.tensors else (given, outputs)
+            self.tensors.setdefault(layer, []).append((given, outputs))
         self.nodes = list(_nodes(model)) if bd.is_graph(model) else []
         self.node_of = {node.operation: node for node in self.nodes}
         self.makers = {id(x): node for node in self.nodes for x in node.outputs}
@@ -102,9 +107,34 @@ class Blocks:
                 block = self._block(layer)
                 self.found[block.end] = block
             except NoBlock as error:
-                self.reasons[layer] = str(error)
+                self.reasons[layer] = error
                 if isinstance(error, Nearly) and len(bd.parts(layer)) > 1 and layer is not model:
-                    self.near[layer] = str(error)
+                    self.near[layer] = error
+
+    def left(self):
+        """What gives a sum of its own and is no block, the largest such layers: {layer: `NoBlock`}."""
+        covered = {id(part) for block in self.found.values() for layer in block.layers for part in bd.parts(layer)}
+        left = {}
+        for layer, why in reversed(self.reasons.items()):  # the calls of what holds others come after theirs
+            parts = {id(part) for part in bd.parts(layer)}
+            whole = layer is not self.model and not bd.is_plain(layer) and not parts & covered
+            if whole and (layer in self.near or self._adds(layer)):
+                left[layer] = why
+                covered |= parts
+        return dict(reversed(left.items()))
+
+    def _adds(self, layer):
+        """Whether a layer gives a sum of numbers that are all computed from those that enter it."""
+        given, outputs = self.tensors[layer][0]
+        floats = [x for x in given if x.dtype.is_floating]
+        if len(outputs) != 1 or (len(floats) < 2 and len(bd.parts(layer)) < 2):
+            return False
+        last = _source(outputs[0])
+        if last.op.type in TAILS:
+            last = _source(last.op.inputs[0])
+        return last.op.type in SUMS and all(
+            any(x is t for x in floats for t in _behind_it(each, x)) for each in last.op.inputs
+        )
 
     @staticmethod
     def traced(model):
@@ -127,9 +157,9 @@ class Blocks:
 
     def _block(self, layer):
         """The block that a layer ends, the activation behind a sum included."""
-        if self.tensors[layer] is None or layer is self.model or bd.is_plain(layer):
+        (given, outputs), *more = self.tensors[layer]
+        if more or layer is self.model or bd.is_plain(layer):
             raise NoBlock("it is called several times, or is a model")
-        given, outputs = self.tensors[layer]
         if len(outputs) != 1:
             raise NoBlock(f"it gives {len(outputs)} tensors; a block gives one")
         node = self.node_of.get(layer)
@@ -141,7 +171,7 @@ class Blocks:
                 continue
             if tensor.shape != outputs[0].shape:
                 sides = f"from {tensor.shape[1:]} to {outputs[0].shape[1:]}"
-                why = NoBlock(f"its shape changes {sides}, so that none can follow it")
+                why = Changes(f"its shape changes {sides}, so that none can follow it")
                 continue
             try:
                 zeros = self._identity(outputs[0], tensor)
@@ -155,7 +185,7 @@ class Blocks:
                 leaving = node.outputs[0] if node is not None else None
                 choices.append(self._with_tail(Block(layer, (layer.name,), layers, zeros, x, leaving, nodes)))
             elif zeros:
-                why = NoBlock(COMPUTED)
+                why = Changes(COMPUTED)
         if not choices:
             raise why
         return max(choices, key=lambda block: len(block.layers))
@@ -163,9 +193,9 @@ class Blocks:
     def _with_tail(self, block):
         """The block with the activation behind its sum."""
         readers = self.readers.get(id(block.leaving), [])
-        if len(readers) != 1 or self.tensors.get(readers[0].operation) is None:
+        if len(readers) != 1 or len(calls := self.tensors.get(readers[0].operation, ())) != 1:
             return block
-        (node,), (given, outputs) = readers, self.tensors[readers[0].operation]
+        (node,), ((given, outputs),) = readers, calls
         last = _source(outputs[0]) if len(given) == len(outputs) == 1 else given[0]
         if last.op.type not in TAILS or _source(last.op.inputs[0]) is not _source(given[0]):
             return block
@@ -217,27 +247,23 @@ class Blocks:
                 for other in op.inputs:
                     if other is not stream:
                         found = self._zero(other, found)
-                        if not self._depends(other, x):
+                        behind = _behind_it(other, x)
+                        if all(tensor is not x for tensor in behind):
                             raise NoBlock("what is added there does not depend on what enters")
+                        self._learn(found, behind)
                 return found
             except NoEnd:  # then `x` was found
                 raise
             except NoBlock:
                 pass
-        raise _behind(op) or NoBlock(COMPUTED)
+        raise _behind(op) or Changes(COMPUTED)
 
-    @staticmethod
-    def _depends(tensor, x):
-        """Whether a tensor is computed from the numbers of another."""
-        pending, seen = [tensor], set()
-        while pending:
-            here = pending.pop()
-            if here is x:
-                return True
-            if id(here) not in seen and here.op.type not in ("Shape", "ShapeN", "Size", "Rank"):
-                seen.add(id(here))
-                pending.extend(here.op.inputs)
-        return False
+    def _learn(self, zeros, behind):
+        """See that no weight that must be zero is read a second time, as where it is tied: zeros may not learn then."""
+        reads = Counter(id(self.read.get(id(t.op.inputs[0]))) for t in behind if t.op.type == "ReadVariableOp")
+        for key, variable in zeros.items():
+            if reads[key] > 1:
+                raise NoEnd(f"weight {variable.path!r}, which its branch reads twice: zeros would not learn")
 
     def _zero(self, tensor, zeros):
         """The weights that must be zero for `tensor` to be, with those that are already."""
@@ -281,6 +307,18 @@ def _behind(op):
     if "norm" in (place := o.place(op)).lower():
         return Nearly(f"a normalization behind the sum would have to be undone, which no weights can ({place})")
     return None
+
+
+def _behind_it(tensor, x):
+    """The tensors from whose numbers a tensor is computed, itself and `x` among them, but none that `x` is made of."""
+    pending, found = [tensor], {}
+    while pending:
+        here = pending.pop()
+        if id(here) not in found:
+            found[id(here)] = here
+            if here is not x and here.op.type not in ("Shape", "ShapeN", "Size", "Rank"):
+                pending.extend(here.op.inputs)
+    return list(found.values())
 
 
 def _source(tensor):

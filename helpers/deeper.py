@@ -18,7 +18,7 @@ from helpers import reading as rd
 from helpers.checks import Net2NetError, check_choice, check_width, generator
 from helpers.identities import KINDS, ParametricActivation, ResidualBlock
 from helpers.proof import function_gap
-from helpers.report import GROWN, Deepened, Deepening
+from helpers.report import GROWN, Deepened, Deepening, Left
 
 __all__ = ["ParametricActivation", "ResidualBlock", "function_gap", "net2deeper_net"]
 
@@ -74,7 +74,7 @@ def net2deeper_net(
     Returns
     -------
     keras.Model
-        The student, compiled as the teacher is. `growth` tells what is new.
+        The student, compiled as the teacher is. `growth` tells what is new, and what has nothing new behind it and why.
 
     Raises
     ------
@@ -130,6 +130,9 @@ def net2deeper_net(
         warnings.warn(f"the student's optimizer begins fresh: {law}", stacklevel=2)
     GROWN[student] = report
     report.carried(law, gathered)
+    if count := sum(not each.natural for each in report.left):
+        text = "1 layer or block has" if count == 1 else f"{count} layers or blocks have"
+        warnings.warn(f"{text} nothing new behind; growth(student) says why", stacklevel=2)
     return student
 
 
@@ -154,7 +157,13 @@ def _of_a_class(teacher, names, init, rng):
     else:
         chosen = [_chosen(blocks, name) for name in names]
     student, origin = repeating.Class(blocks).deeper(chosen, init, rng)
-    return student, origin, Deepened(_told(block, [], init) for block in chosen)
+    left = [] if isinstance(names, list) else _left(blocks)
+    return student, origin, Deepened([_told(block, [], init) for block in chosen], left)
+
+
+def _left(blocks):
+    """What is no block among blocks, for the report."""
+    return [Left(layer.name, str(why), isinstance(why, bl.Changes)) for layer, why in blocks.left().items()]
 
 
 def _chosen(blocks, name):
@@ -209,11 +218,13 @@ class _Plan:
         (`Place`, activation) of each Dense and convolution that is followed.
     blocks, others : list
         The residual blocks that are repeated, and the layers that a `ResidualBlock` follows.
+    left : list of `Left`
+        What nothing follows, where no names are given.
     """
 
     def __init__(self, graph, names, init, activation):
         self.graph, self.init, self.activation = graph, init, activation
-        self.places, self.blocks, self.others = [], [], []
+        self.places, self.blocks, self.others, self.left = [], [], [], []
         self.known = [layer for layer in graph.calls if type(layer) in KINDS]
         self.all = None
         if names is None or names == "blocks":
@@ -221,7 +232,9 @@ class _Plan:
             self.blocks = list(self.all.found.values())
             if not self.blocks and names:
                 raise _none(graph.model, self.all)
-            if not self.blocks:
+            if self.blocks:
+                self.left = _left(self.all)
+            else:
                 self._layers()
         for name in names if isinstance(names, list) else ():
             self._follow(name)
@@ -239,6 +252,8 @@ class _Plan:
             how, why = self._activation(place)
             if why is None:
                 self.places.append((place, how))
+            else:
+                self.left.append(Left(layer.name, why, place.end in self.graph.ends))
         if not self.places:
             raise Net2NetError(
                 f"after: no layer of {self.graph.model.name!r} can be followed by an identity: it takes a hidden Dense "
@@ -277,7 +292,7 @@ class _Plan:
 
     def student(self, kernel_size, batch_norm, x, rng):
         """The student, where its weights come from, and the report."""
-        graph, init, behind, told = self.graph, self.init, {}, Deepened()
+        graph, init, behind, told = self.graph, self.init, {}, Deepened((), self.left)
         free = _Names(graph.model)
         news = [
             identities.new_layers(place, how, kernel_size, batch_norm, init, rng, free) for place, how in self.places

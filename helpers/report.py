@@ -137,17 +137,30 @@ class Deepening(NamedTuple):
     how: str
 
 
+class Left(NamedTuple):
+    """What nothing new follows though no names were given; `natural` if nobody would expect it, as behind outputs."""
+
+    name: str
+    reason: str
+    natural: bool
+
+
 class Deepened(list):
     """What made a student deeper: a list of `Deepening`, which prints as a table.
 
     Attributes
     ----------
+    left : list of Left
     optimizer : str or None
         As in `Growth`.
     """
 
     HEAD = ("behind", "new", "parameters", "how")
     optimizer = None
+
+    def __init__(self, deepened, left):
+        super().__init__(deepened)
+        self.left = left
 
     def carried(self, law, optimizer):
         """Note how an optimizer goes on, by its law, or by why it has none."""
@@ -158,6 +171,8 @@ class Deepened(list):
             names = ", ".join(layer.name for layer in layers if layer.weights) or "a block of its class"
             count = sum(layer.count_params() for layer in layers)
             yield after, names, f"{count:,}" if layers else "", how
+        for name, reason, _ in self.left:
+            yield name, "nothing", "", reason
 
     def __repr__(self):
         rows = [self.HEAD, *self._rows()]
@@ -182,7 +197,8 @@ def growth(student: keras.Model) -> Growth | Deepened:
     Returns
     -------
     Growth, or Deepened
-        Of a deeper student, a list with one `Deepening` for each layer or block that is followed. Else a list with one
+        Of a deeper student, a list with one `Deepening` for each layer or block that is followed; ``left`` says what is
+        not, and why. Else a list with one
         `Grown` for each group of channels: names, old and new width, parameters of its weights before
         and after, and the reason if it stayed. Prints as a table. Its ``optimizer`` says whether the optimizer goes on
         or begins fresh, ``new`` which channels of each name are new, and ``rates`` by what to multiply the updates of

@@ -43,6 +43,8 @@ TESTS = [
     (["weights", "placing", "checks"], ["weights"]),
     (["rows", "operations", "products", "layout"], ["rows", "operations"]),
     (CORE, ["kinds", "keras_layers", "groups", "models"]),
+    (["blocks", "repeating", "identities", "deeper"], ["blocks", "deeper"]),
+    (["extending"], ["extending"]),
 ]
 ROOMS = [room for rooms, _ in TESTS for room in rooms]
 TOO_LONG = "test_applications"  # minutes for one test

@@ -1,6 +1,7 @@
 """Residual blocks: where they are found, that a new one begins as the identity, and what is refused."""
 
 import os
+import re
 
 import keras
 import keras_hub
@@ -403,7 +404,7 @@ def with_end(end):
 
 
 class Nearly(kl.Layer):
-    """x + f(x), with no weights at the end of f, or something behind the sum."""
+    """x + f(x), with no weights of its own at the end of f, or something behind the sum."""
 
     def __init__(self, kind, **kwargs):
         super().__init__(**kwargs)
@@ -419,6 +420,8 @@ class Nearly(kl.Layer):
             return x + keras.ops.sigmoid(y)
         if self.kind == "relu":
             return x + keras.ops.relu(y)
+        if self.kind == "tied":
+            return x + keras.ops.matmul(keras.ops.relu(y), keras.ops.transpose(self.dense.kernel))
         if self.kind == "post":
             return self.norm(x + y)
         return x + y + 0.5
@@ -433,6 +436,7 @@ class Nearly(kl.Layer):
         ("sigmoid", "no weight at the end of its branch, but Sigmoid"),
         ("relu", r"but Relu \(.*\), whose slope at 0 is 0: zeros before it would never learn"),
         ("post", r"a normalization behind the sum would have to be undone, which no weights can \(.*norm"),
+        ("tied", r"but weight '.*kernel', which its branch reads twice: zeros would not learn"),
         ("number", "no weight at the end of its branch, but a number"),
     ],
 )
@@ -465,9 +469,77 @@ def test_refusals_name_the_block_and_the_reason():
     ]:
         with pytest.raises(Net2NetError, match=message):
             net2deeper_net(model, after, **how)
-    reasons = {layer.name: why for layer, why in Blocks(shapes).reasons.items()}
+    reasons = {layer.name: str(why) for layer, why in Blocks(shapes).reasons.items()}
     assert "its shortcut is computed too, as where the shape changes" in reasons["conv2_block1_out"]
     assert "its shape changes from" in reasons["conv2_block3_2_conv"]
+
+
+class Projection(kl.Layer):
+    """A block whose shortcut is computed, and whose shape changes."""
+
+    def build(self, shape):
+        self.one, self.two = kl.Dense(6, name="one"), kl.Dense(6, name="two")
+        self.one.build(shape)
+        self.two.build(shape)
+
+    def call(self, x):
+        return keras.ops.relu(self.one(x) + self.two(x))
+
+
+def beside_a_block(*others):
+    """A residual block, and behind it what is none."""
+    source = keras.Input((4,))
+    x = ResidualBlock(name="block")(kl.Dense(6, name="first")(source))
+    for other in others:
+        x = other(x)
+    return randomize(keras.Model(source, kl.Dense(2, name="end")(x)))
+
+
+def test_what_is_no_block_among_blocks_is_told():
+    twice = ResidualBlock(name="twice")
+    model = beside_a_block(
+        Projection(name="same"), Nearly("post", name="post"), kl.Dense(9), Projection(name="wide"), twice, twice
+    )
+    with pytest.warns(UserWarning, match=r"2 layers or blocks have nothing new behind; growth\(student\) says why"):
+        student = net2deeper_net(model)
+    report = growth(student)
+    assert [each.after for each in report] == ["block"]
+    told = {each.name: (each.natural, each.reason) for each in report.left}
+    assert list(told) == ["same", "post", "wide", "twice"]
+    assert [natural for natural, _ in told.values()] == [True, False, True, False]
+    for words, (_, reason) in zip(
+        ("its shortcut", "normalization", "its shape", "several"), told.values(), strict=True
+    ):
+        assert words in reason
+    assert re.search(r"^post +nothing +a normalization behind", str(report), re.MULTILINE)
+    assert report._repr_html_().count("<tr>") == 6
+
+
+def test_layers_that_no_identity_can_follow_are_told():
+    source = keras.Input((4,))
+    shared = kl.BatchNormalization(name="norm")
+    x = shared(kl.Dense(4, name="second")(shared(kl.Dense(4, name="first")(source))))
+    model = randomize(keras.Model(source, kl.Dense(2, name="end")(kl.Dense(3, "relu", name="free")(x))))
+    with pytest.warns(UserWarning, match="2 layers or blocks have nothing new behind"):
+        report = growth(net2deeper_net(model))
+    assert [each.after for each in report] == ["free"]
+    told = {each.name: (each.natural, each.reason) for each in report.left}
+    assert told.keys() == {"first", "second", "end"}
+    assert "'norm' behind it is shared" in told["first"][1]
+    assert told["end"] == (True, "it makes the model's output; name a hidden layer")
+
+
+@pytest.mark.parametrize("projections", [True, False])
+def test_what_nobody_expects_to_be_repeated_gives_no_warning(projections, recwarn):
+    model = beside_a_block(*[Projection(name="same")] * projections)
+    report = growth(net2deeper_net(model, "blocks"))
+    assert [each.name for each in report.left] == ["same"] * projections
+    assert not [str(warning.message) for warning in recwarn if "nothing new" in str(warning.message)]
+
+
+def test_names_that_are_given_leave_nothing_out():
+    model = beside_a_block(Nearly("post", name="post"))
+    assert growth(net2deeper_net(model, "block")).left == []
 
 
 def test_the_report_is_a_table():

@@ -67,10 +67,12 @@ def test_address_is_the_same_everywhere():
 
 
 def test_address_is_repeated_where_readers_need_it():
-    readme = read("README.md")
-    assert f"{URL}/actions" in readme
-    assert f"git clone {URL}" in readme
-    assert address.pages(URL) in readme
+    whole = read("README.md")
+    *first, last = re.split(r"^## (?=Where it is published)", whole, flags=re.MULTILINE)
+    assert first
+    assert f"git+{URL}" in last
+    assert address.pages(URL) in last
+    assert OWNER not in first[0], "what is done from a copy must not depend on an address that may not exist yet"
 
 
 @pytest.fixture
@@ -180,7 +182,7 @@ def test_readme_pictures_exist():
 def test_readme_example_runs(capsys):
     (example,) = re.findall(r"```python\n(.*?)```", read("README.md"), re.DOTALL)
     exec(compile(example, "README.md", "exec"), {})
-    assert float(capsys.readouterr().out) < 1e-5
+    assert re.search(r"^hidden +64 +128 ", capsys.readouterr().out, re.MULTILINE)
 
 
 # ------------------------------------------------------------------ what must not be in the files

@@ -236,7 +236,7 @@ def test_an_interrupted_study_goes_on_and_a_failed_line_leaves_the_others(fake, 
         recorder.record(STUDY, seeds=2, out=tmp_path)
     monkeypatch.setattr(Trajectories, "run", broken(MemoryError("none left")))
     failures = recorder.record(STUDY, seeds=2, out=tmp_path)
-    assert failures[0] == "noise carry, at 0.0015, grown at 0.5, seed 0: MemoryError: none left"
+    assert failures[0] == "noise carry, at 0.0015, grown at 1, seed 0: MemoryError: none left"
     assert load_results("language_wider", tmp_path).attrs["seeds"] == [1]
     monkeypatch.setattr(Trajectories, "run", real)
     assert recorder.record(STUDY, seeds=2, out=tmp_path) == []

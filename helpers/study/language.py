@@ -21,7 +21,7 @@ SHARED = {
     "seed see the same examples in the same order, a student those that come after its teacher's. seconds are "
     "processor time on one thread, spent in updates.",
     "unit": UNIT,
-    "budgets": (3, 6, 12, 24, 48),
+    "budgets": (4, 8, 16, 32),
     "rates": (0.006, 0.012),
 }
 
@@ -63,11 +63,11 @@ LANGUAGE_WIDER = Trajectories(
     teacher=SMALL,
     teacher_rate=0.012,
     fractions=(0.125, 0.25, 0.5, 0.7),
-    middle=(12, 0.25),
+    middle=(16, 0.25),
     **SHARED
     | {
         "validation": SHARED["validation"] + " Rivals are recorded in `frontier`, on the same seeds. All arms are "
-        "compared on the tuning seeds at a budget of 12 and growth after a quarter of it. The best exact arm with a "
+        "compared on the tuning seeds at a budget of 16 and growth after a quarter of it. The best exact arm with a "
         "fresh optimizer and the best whose optimizer goes on lead: their rates are swept at every budget, with "
         "growth after a quarter, and they are recorded with growth after an eighth, a quarter, a half and seven "
         "tenths of every budget. The others are recorded where all are compared.",
