@@ -111,6 +111,22 @@ class Blocks:
                 if isinstance(error, Nearly) and len(bd.parts(layer)) > 1 and layer is not model:
                     self.near[layer] = error
 
+    def runs(self):
+        """The blocks to repeat: those that take turns, such as attention and dense layers, are joined to one.
+
+        A chain, in which each block directly follows another, is cut into the shortest runs that it repeats, by the
+        classes of their layers.
+        """
+        chains = {}
+        for block in self.found.values():
+            chain = chains.pop(id(block.entering), []) if block.nodes else []
+            chains[id(block.leaving) if block.nodes else id(block.end)] = [*chain, block]
+        for chain in chains.values():
+            kinds = [[type(layer) for layer in block.layers] for block in chain]
+            size = next(n for n in range(1, len(chain) + 1) if kinds[n:] == kinds[:-n])
+            for i in range(0, len(chain), size):
+                yield _joined(chain[i : i + size])
+
     def left(self):
         """What gives a sum of its own and is no block, the largest such layers: {layer: `NoBlock`}."""
         covered = {id(part) for block in self.found.values() for layer in block.layers for part in bd.parts(layer)}
@@ -300,6 +316,12 @@ class Blocks:
             except NoBlock as error:
                 refusal = error
         raise refusal
+
+
+def _joined(blocks):
+    """Blocks that follow one another as one block."""
+    parts = {name: [each for b in blocks for each in getattr(b, name)] for name in ("layers", "zeros", "nodes")}
+    return blocks[-1]._replace(entering=blocks[0].entering, **parts)
 
 
 def _behind(op):

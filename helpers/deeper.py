@@ -50,8 +50,9 @@ def net2deeper_net(
         A built model. In one of a class with settings of its own, blocks alone can come, if a setting counts them. It
         is not changed.
     after : str, list of str, or None
-        Names of layers; of a block the layer that is one, or the sum that ends it. "blocks": all residual blocks. None:
-        all blocks, or all Dense and convolution layers that allow it where there are none.
+        Names of layers; of a block the layer that is one, or the sum that ends it. "blocks": all residual blocks, those
+        that take turns, such as attention and dense layers of a Transformer, together. None: all blocks, or all Dense
+        and convolution layers that allow it where there are none.
     init : {"net2deeper", "fresh", "stacking", "randominit"}
         "net2deeper" and "fresh" keep the function; blocks are copies, or have fresh weights, and end in zeros. Two
         baselines do not: "stacking" lets the blocks follow one another twice; "randominit" draws all new weights.
@@ -229,7 +230,7 @@ class _Plan:
         self.all = None
         if names is None or names == "blocks":
             self.all = bl.Blocks(graph.model)
-            self.blocks = list(self.all.found.values())
+            self.blocks = list(self.all.runs())
             if not self.blocks and names:
                 raise _none(graph.model, self.all)
             if self.blocks:

@@ -335,10 +335,11 @@ def frontier_sizes(frame):
     return found
 
 
-def _rivals(frontier, unit, teacher):
+def _rivals(frontier, definition):
     """What grown networks are compared with at each budget: {name: table of seeds and budgets}."""
+    (grown,) = {tuple(arm["size"]) for arm in definition["arms"].values()}
     read = frontier.dropna(subset="budget").pivot(index=["arm", "seed"], columns="budget", values="test_loss")
-    named = {"scratch": unit, "continued teacher": teacher}
+    named = {"scratch": grown, "continued teacher": definition["teacher"]}
     rivals = {name: read.loc[" x ".join(map(str, size))] for name, size in named.items()}
     best = {budget: read.loc[arm][budget] for budget, arm in frontier_sizes(frontier).items()}
     return rivals | {"frontier": pd.DataFrame(best)}
@@ -362,8 +363,7 @@ def border(frontier, grown):
         `seeds` that both studies have, `loss`, the mean of the test loss, and its mean difference from each rival seed
         by seed; each a `Mean`, below 0 where growing is better.
     """
-    definition = grown.attrs["definition"]
-    rivals = _rivals(frontier, definition["unit"], definition["teacher"])
+    rivals = _rivals(frontier, grown.attrs["definition"])
     ways = {}
     students = grown[(grown["arm"] != "teacher") & grown["budget"].notna()]
     for (budget, arm, at, rate), rows in students.groupby(["budget", "arm", "grown", "lr"], sort=False):
@@ -406,7 +406,7 @@ def anytime(frontier, grown, arm, start):
     after = rows.pivot(index="seed", columns="budget", values="test_loss")
     growing = after.reindex(columns=teacher.columns).fillna(teacher.loc[:, teacher.columns <= start])
     seeds = after.index.intersection(teacher.index)
-    best = _rivals(frontier, definition["unit"], definition["teacher"])["frontier"].loc[seeds].mean()
+    best = _rivals(frontier, definition)["frontier"].loc[seeds].mean()
     ways = {name: read.loc[name] for name in frontier["arm"].unique()} | {f"{arm}, grown at {start:g}": growing}
     distances = pd.DataFrame({name: table.loc[seeds].mean() - best for name, table in ways.items()})
     return pd.DataFrame({"mean": distances.mean(skipna=False), "largest": distances.max(skipna=False)})

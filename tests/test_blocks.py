@@ -14,6 +14,7 @@ from models_for_tests import EXACT, float64, randomize, relative_gap
 
 from helpers import Net2NetError, ResidualBlock, growth, net2deeper_net, net2wider_net
 from helpers.blocks import Blocks
+from helpers.networks import small_gpt
 from helpers.proof import drawn, outputs
 from helpers.reading import specs_of
 
@@ -540,6 +541,26 @@ def test_what_nobody_expects_to_be_repeated_gives_no_warning(projections, recwar
 def test_names_that_are_given_leave_nothing_out():
     model = beside_a_block(Nearly("post", name="post"))
     assert growth(net2deeper_net(model, "block")).left == []
+
+
+def test_blocks_that_take_turns_are_repeated_together(float64):
+    """Attention, then dense layers: a student has them in the order of a network that was made so."""
+    teacher = randomize(small_gpt(12, 2, length=8))
+    made = [(type(layer), layer.count_params()) for layer in small_gpt(12, 4, length=8).layers]
+    for init in ("net2deeper", "stacking"):
+        student = net2deeper_net(teacher, "blocks", init=init)
+        assert [each.after for each in growth(student)] == ["block1", "block2"]
+        assert [(type(layer), layer.count_params()) for layer in student.layers] == made
+        assert (gap(teacher, student) == 0) == (init == "net2deeper")
+    kernels = [v.numpy() for v in student.weights if v.path.endswith("inner/kernel") or "inner_deeper/kernel" in v.path]
+    for first, second in zip(kernels[:2], kernels[2:], strict=True):
+        np.testing.assert_array_equal(first, second)  # the sequence twice
+    assert not np.array_equal(*kernels[:2])
+    alone = net2deeper_net(teacher, "block1_attended")
+    assert [layer.name for layer in growth(alone)[0].layers if layer.weights] == [
+        "block1_attention_norm_deeper",
+        "block1_attention_deeper",
+    ]
 
 
 def test_the_report_is_a_table():

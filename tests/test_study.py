@@ -17,7 +17,7 @@ from helpers.networks import small_gpt
 from helpers.study import recorder
 from helpers.study.__main__ import main
 from helpers.study.costs import multiply_adds
-from helpers.study.language import FRONTIER, LANGUAGE, LANGUAGE_WIDER
+from helpers.study.language import FRONTIER, LANGUAGE, LANGUAGE_DEEPER, LANGUAGE_WIDER
 from helpers.study.trajectories import TUNING, Line, Start, Trajectories, full_rates, run_line, starts
 from helpers.study.updates import trainer
 
@@ -28,6 +28,7 @@ TINY = dataclasses.replace(
         "scratch": Start("from scratch", (24, 1)),
         "small": Start("from scratch, small", (12, 1)),
         **{name: LANGUAGE_WIDER.quick().arms[name] for name in ("noise fresh", "weights carry", "randompad fresh")},
+        **{name: LANGUAGE_DEEPER.quick().arms[name] for name in ("copy carry", "stacking fresh")},
     },
     budgets=(1, 2),
     warmup=3,
@@ -108,18 +109,19 @@ def test_a_branch_ends_as_the_full_run_for_its_budget_does(texts):
         assert full.loss(texts[2], 256) == pytest.approx(row["test_loss"], abs=2e-6)
 
 
-@pytest.mark.parametrize("arm", ["noise fresh", "weights carry", "randompad fresh"])
+@pytest.mark.parametrize("arm", ["noise fresh", "weights carry", "randompad fresh", "copy carry", "stacking fresh"])
 def test_a_student_begins_where_its_teacher_is_and_has_the_teacher_on_its_bill(arm, teacher, texts):
     at = next(row for row in teacher[0] if row["budget"] == 0.5)
     rows, _ = run_line(TINY, Line(arm, 0, 0.01, 0.5, (1, 2)), teacher[1], texts)
     for key in ("update", "characters", "multiply_adds", "seconds"):
         assert rows[0][key] == at[key] > 0
-    assert rows[0]["val_loss"] == pytest.approx(at["val_loss"], abs=2e-6) or arm == "randompad fresh"
+    exact = arm not in ("randompad fresh", "stacking fresh")
+    assert (rows[0]["val_loss"] == pytest.approx(at["val_loss"], abs=2e-6)) == exact
+    each = TINY.per_update(TINY.arms[arm].size)
     for row in rows[1:]:
         own = row["update"] - at["update"]
-        assert row["multiply_adds"] == at["multiply_adds"] + own * TINY.per_update((24, 1))
-        # Less than one update is left over.
-        assert 0 <= TINY.cost(row["budget"]) - row["multiply_adds"] < TINY.per_update((24, 1))
+        assert row["multiply_adds"] == at["multiply_adds"] + own * each
+        assert 0 <= TINY.cost(row["budget"]) - row["multiply_adds"] < each  # less than one update is left over
         assert row["val_loss"] < at["val_loss"]
 
 
@@ -365,7 +367,7 @@ def recorded():
             for seed, loss in enumerate(losses)
         ]
     )
-    grown.attrs = {"definition": {"unit": [48, 2], "teacher": [24, 2]}}
+    grown.attrs = {"definition": {"arms": {"noise": {"size": [48, 2]}}, "teacher": [24, 2]}}
     return constant, grown
 
 
@@ -418,7 +420,7 @@ def test_anytime_reads_one_way_at_every_budget():
             for budget, loss in ((2, 1.9), (4, 1.6))
         ]
     )
-    grown.attrs = {"definition": {"unit": [48, 2], "teacher": [24, 2]}}
+    grown.attrs = {"definition": {"arms": {"noise": {"size": [48, 2]}}, "teacher": [24, 2]}}
     table = measures.anytime(constant, grown, "noise", 1)
     assert table["mean"].to_dict() == pytest.approx({"24 x 2": 0.2 / 3, "48 x 2": 0.2, "noise, grown at 1": 0.2 / 3})
     assert table["largest"].to_dict() == pytest.approx({"24 x 2": 0.2, "48 x 2": 0.5, "noise, grown at 1": 0.1})

@@ -1,5 +1,7 @@
 """The studies of language: where growing pays, on a small GPT that reads Keras' source."""
 
+import dataclasses
+
 from helpers.study.optimizer_state import OPTIMIZER_STATE
 from helpers.study.trajectories import Start, Trajectories
 
@@ -74,4 +76,24 @@ LANGUAGE_WIDER = Trajectories(
     },
 )
 
-LANGUAGE = {study.name: study for study in (FRONTIER, LANGUAGE_WIDER, OPTIMIZER_STATE)}
+BLOCKS = {
+    "copy": ("copies of its blocks that end in zeros", "net2deeper"),
+    "new": ("fresh blocks that end in zeros", "fresh"),
+    "stacking": ("its blocks twice, one sequence behind the other", "stacking"),
+}
+
+LANGUAGE_DEEPER = dataclasses.replace(
+    LANGUAGE_WIDER,
+    name="language_deeper",
+    question="A GPT of width 36 gets twice as many blocks after a part of the budget: does it end below the same "
+    "network from scratch at equal total cost, below the teacher trained on, and below the frontier? By which blocks, "
+    "with which optimizer, and when?",
+    arms={
+        f"{blocks} {state}": Start(f"{words}, {told}", (36, 4), {"after": "blocks", "init": init, "optimizer": state})
+        for blocks, (words, init) in BLOCKS.items()
+        for state, told in STATES.items()
+    },
+    teacher=(36, 2),
+)
+
+LANGUAGE = {study.name: study for study in (FRONTIER, LANGUAGE_WIDER, LANGUAGE_DEEPER, OPTIMIZER_STATE)}

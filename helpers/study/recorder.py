@@ -25,6 +25,7 @@ COLUMNS = [
     *("study", "arm", "seed", "lr", "grown", "budget", "update", "characters", "multiply_adds", "seconds"),
     *("val_loss", "test_loss"),
 ]
+EXACT = (None, "net2deeper", "fresh")  # `init` of students that begin as their teacher
 MOST = 8  # rates of a sweep; one that needs more is not what its study takes it for
 
 
@@ -179,7 +180,7 @@ class _Recorder:
         means = {arm: min(map(_mean, self.tried[arm][f"{budget[0]:g}"].values())) for arm in grown if arm in self.tried}
         for optimizer in ("fresh", "carry"):
             hows = {arm: self.study.arms[arm].how for arm in grown if arm in self.chosen}
-            exact = [arm for arm, how in hows.items() if how["optimizer"] == optimizer and "init" not in how]
+            exact = [arm for arm, how in hows.items() if how["optimizer"] == optimizer and how.get("init") in EXACT]
             leaders += [min(exact, key=lambda arm: means.get(arm, 0))] if exact else []
         return leaders
 

@@ -30,7 +30,7 @@ class Start(NamedTuple):
 
     words: str
     size: tuple  # (width, blocks)
-    how: dict | None = None  # arguments of `net2wider_net`; None from scratch
+    how: dict | None = None  # arguments of `net2deeper_net`, or else of `net2wider_net`; None from scratch
 
 
 class Line(NamedTuple):
@@ -95,6 +95,7 @@ class Trajectories:
     def quick(self):
         """A tiny form that shows that everything runs, and nothing else."""
         small = {self.teacher or next(iter(self.arms.values())).size: (12, 1), self.unit: (24, 1)}
+        small |= {start.size: (12, 2) for start in self.arms.values() if "after" in (start.how or ())}
         arms = {
             name: start._replace(size=small[start.size]) for name, start in self.arms.items() if start.size in small
         }
@@ -240,6 +241,7 @@ def run_line(study, line, teacher=None, texts=None):
 
 def _grow(study, line, how, teacher, run):
     """Let a run begin with what the teacher is at its budget, grown."""
+    from helpers.deeper import net2deeper_net
     from helpers.models import net2wider_net
 
     with np.load(io.BytesIO(teacher)) as left:
@@ -247,7 +249,10 @@ def _grow(study, line, how, teacher, run):
         small = trainer(*study.teacher, study.batch)
         small.load([left[f"{mark}/{i}"] for i in range(len(small.variables))])
         update, spent, seconds = left[f"{mark}/run"]
-    student = net2wider_net(small.model, 2, seed=line.seed, **how)
+    if "after" in how:
+        student = net2deeper_net(small.model, seed=line.seed, **how)
+    else:
+        student = net2wider_net(small.model, 2, seed=line.seed, **how)
     if not student.optimizer.built:
         student.optimizer.build(student.trainable_variables)
     run.trainer.load([*student.trainable_variables, *student.optimizer.variables])
