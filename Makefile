@@ -16,13 +16,13 @@ IPYWIDGETS ?= 7.7.1
 # What the pages are made from. A change of the code, of recorded results or of the environment also means that
 # every chapter is executed again: the cache of executed chapters knows only the chapters' own text.
 CODE := $(wildcard helpers/*.py helpers/*/*.py) $(wildcard results/*) requirements.lock
-PAGES := _config.yml _toc.yml CHANGELOG.md CITATION.cff $(wildcard _ext/*.py) $(wildcard book/*.* book/*/*)
+PAGES := _config.yml _toc.yml CHANGELOG.md CITATION.cff $(wildcard _ext/*.*) $(wildcard book/*.* book/*/*)
 
 # Two to four processes, each file's tests in one of them; without what libraries warn of.
 PYTEST := $(PY) -m pytest --no-header --disable-warnings -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # The tests that need the built book, and those that do not: all but these and the chapters'.
-ON_PAGES := build closed elements lab light mathematics pages printed quiz race reach reference
+ON_PAGES := build cards closed dark elements lab light mathematics pages printed quiz race reach reference
 CORE := tests helpers $(foreach name,$(ON_PAGES) notebooks,--ignore=tests/test_$(name).py)
 
 # Whoever names an interpreter gets it, or hears why not. What is like Colab has an environment of its own.

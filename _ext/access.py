@@ -1,7 +1,8 @@
-"""Mend what the theme, Sphinx and pandas write and no page can choose, so that every reader gets at it.
+"""Mend what the theme, Sphinx, MyST-NB and pandas write and no page can choose, so that every reader gets at it.
 
 The sidebar becomes a landmark, a place in the list of works an item of a list, an empty head of a column a cell, and
-the parameters of a long signature are lines of text, no list of definitions without terms.
+the parameters of a long signature are lines of text, no list of definitions without terms. Folded code is called what
+it says.
 """
 
 import re
@@ -13,6 +14,7 @@ MENDED = {
     re.compile(r'(<div id="pst-primary-sidebar")(?= class)'): r'\1 role="complementary" aria-label="The book"',
     re.compile(r'role="doc-biblioentry"'): 'role="listitem"',
     re.compile(r"<th\b([^>]*)>(?:\s|&nbsp;)*</th>"): r"<td\1></td>",
+    re.compile(r'<summary aria-label="Toggle hidden content">'): "<summary>",
     PARAMETERS: lambda found: re.sub(r"<(/?)dd>", lambda tag: f"<{tag[1]}span{'' if tag[1] else LINE}>", found[1]),
 }
 

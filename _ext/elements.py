@@ -48,6 +48,8 @@ def add_scripts(app, pagename, templatename, context, doctree):
         app.add_css_file(explore.STYLE)
         for name in (*explore.SHARED, *(f"{tag}.js" for tag in tags)):
             app.add_js_file(name, loading_method="defer")
+    if re.search(r'class="predict admonition', context.get("body") or ""):
+        app.add_js_file("predict.js", loading_method="defer")
     if "net2net-lab" in tags:
         write_digits(Path(app.outdir, "_static"))
 

@@ -21,6 +21,7 @@ PARAMETER = '<em class="sig-param">{}</em>,'
             "<dl>\n<dt>a term</dt><dd>and what it means</dd>\n</dl>",
             "<dl>\n<dt>a term</dt><dd>and what it means</dd>\n</dl>",
         ),
+        ('<summary aria-label="Toggle hidden content">', "<summary>"),
         (
             '<div id="pst-primary-sidebar" class="bd-sidebar">',
             '<div id="pst-primary-sidebar" role="complementary" aria-label="The book" class="bd-sidebar">',

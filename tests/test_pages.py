@@ -356,15 +356,78 @@ def test_a_barrier_is_noticed(browser, tmp_path):
         assert barriers(visit.page) == ['color-contrast: <p style="color: #ddd">faint</p>']
 
 
+# Code that is cut off, and copy buttons that lie on it.
+HARD_TO_READ = """() => {
+    const seen = e => e.getClientRects().length;
+    const cut = [...document.querySelectorAll('article .cell_input pre')]
+        .filter(e => seen(e) && e.scrollWidth > e.clientWidth);
+    const meets = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+    const on = [...document.querySelectorAll('article .copybtn')].filter(seen).filter(button => {
+        const code = document.createRange();
+        code.selectNodeContents(button.parentElement.querySelector('pre'));
+        return [...code.getClientRects()].some(line => line.width && meets(line, button.getBoundingClientRect()));
+    });
+    const told = (fault, boxes) => boxes.map(e => `${fault}: ${e.textContent.slice(0, 40)}`);
+    return [...told('cut', cut), ...told('covered', on.map(e => e.parentElement))];
+}"""
+
+
 @pytest.mark.browser
-def test_on_a_phone_code_that_scrolls_is_reached_by_keyboard_when_it_comes_near(browser, site):
-    with Visit(browser, site, "book/02_mathematics", WIDTHS["phone"]) as visit:
-        code = visit.page.locator(".cell_input pre").nth(15)
-        assert code.get_attribute("tabindex") is None, "what is far below is not asked"
-        code.scroll_into_view_if_needed()
-        visit.page.wait_for_function("() => document.querySelectorAll('.cell_input pre')[15].hasAttribute('tabindex')")
-        stops = visit.page.locator("pre[tabindex]")
+def test_code_fits_a_phone_and_its_button_lies_beside_it(browser, site):
+    with Visit(browser, site, "book/04_net2deepernet", WIDTHS["phone"]) as visit:
+        visit.show_all()
+        assert visit.page.evaluate(HARD_TO_READ) == []
+        assert visit.page.locator("article .cell_input pre:visible").count() > 30
+        visit.page.add_style_tag(
+            content="article pre { white-space: pre !important; } article pre::before { float: none !important; }"
+        )
+        faults = visit.page.evaluate(HARD_TO_READ)
+        assert {fault.partition(":")[0] for fault in faults} == {"cut", "covered"}
+
+
+@pytest.mark.browser
+def test_set_up_and_drawing_calls_are_folded_and_say_so(browser, html):
+    with Visit(browser, f"{html.resolve().as_uri()}/", "book/03_net2widernet", WIDTHS["phone"]) as visit:
+        folded = visit.page.locator("article details.hide")
+        assert [fold.inner_text() for fold in folded.all()][:2] == [
+            "Show the set-up: imports and style",
+            "Show the code",
+        ]
+        assert "import keras" in folded.first.text_content()
+        assert not folded.first.locator("pre").is_visible()
+        folded.first.locator("summary").focus()
+        visit.page.keyboard.press("Enter")
+        assert folded.first.locator("pre").is_visible()
+        assert folded.first.locator("summary").inner_text() == "Hide the set-up"
+
+
+@pytest.mark.browser
+def test_on_a_phone_what_scrolls_has_a_shade_and_is_reached_by_keyboard_when_it_comes_near(browser, site):
+    with Visit(browser, site, "book/09_is_it_effective", WIDTHS["phone"]) as visit:
+        boxes = visit.page.locator(".cell_output .text_html:has(table)")
+        table = boxes.last
+        assert table.get_attribute("tabindex") is None, "what is far below is not asked"
+        table.scroll_into_view_if_needed()
+        visit.page.wait_for_function(
+            "() => [...document.querySelectorAll('.cell_output .text_html:has(table)')].at(-1).hasAttribute('tabindex')"
+        )
+        stops = visit.page.locator("article [tabindex]:is(pre, .text_html)")
         assert stops.evaluate_all("all => all.every(e => (e.scrollWidth > e.clientWidth) === (e.tabIndex === 0))")
+        assert table.evaluate("e => [e.scrollWidth > e.clientWidth, getComputedStyle(e).overflowX]") == [True, "auto"]
+        assert table.evaluate("e => getComputedStyle(e).backgroundImage.split('linear-gradient').length") == 5
+
+
+@pytest.mark.browser
+def test_the_bar_names_the_page_on_a_phone_and_leads_to_its_top(browser, site):
+    with Visit(browser, site, "book/03_net2widernet", WIDTHS["phone"]) as visit:
+        here = visit.page.locator(".bd-header-article .here")
+        assert here.inner_text() == "3. Net2WiderNet"
+        assert here.evaluate("e => e.scrollWidth <= e.clientWidth"), "the name is not cut off"
+        visit.page.mouse.wheel(0, 3000)
+        visit.page.wait_for_function("() => scrollY > 1000")
+        here.click()
+        visit.page.wait_for_function("() => scrollY === 0")
+        assert visit.page.locator("#pst-back-to-top").count() == 0
 
 
 @pytest.mark.browser

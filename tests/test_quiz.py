@@ -1,9 +1,11 @@
 """The questions at a chapter's end, on its built page: opened by mouse and keyboard, readable, and printed."""
 
+import shutil
 from itertools import cycle
 
 import pytest
 import toc
+from address import ROOT
 from test_pages import WIDTHS, Visit, barriers
 
 CHAPTERS = [f"book/{path.stem}" for path in toc.chapters()]
@@ -46,7 +48,7 @@ def test_each_answer_opens_and_gives_its_reason(browser, base, name, how):
         assert visit.errors == visit.foreign == []
 
 
-def test_without_scripts_and_in_print_all_is_reached(browser, base):
+def test_without_scripts_answers_open_and_in_print_they_stay_away(browser, base):
     with Visit(browser, base, "search", java_script_enabled=False) as visit:
         page = visit.page
         page.goto(f"{base}{CHAPTERS[0]}.html")
@@ -54,6 +56,48 @@ def test_without_scripts_and_in_print_all_is_reached(browser, base):
         answer.locator("summary").click()
         assert answer.locator("p").is_visible()
         page.emulate_media(media="print")
-        closed = page.locator(f"{QUIZ} details:not([open]) > p")
-        assert closed.count() > 10
-        assert all(one.is_visible() and one.bounding_box()["height"] > 10 for one in closed.all())
+        assert all(one.is_visible() for one in page.locator(f"{QUIZ} summary").all())
+        assert not any(one.is_visible() for one in page.locator(f"{QUIZ} details > p").all())
+
+
+# ------------------------------------------------------------------ predictions
+
+BOX = """<div class="predict admonition"><p class="admonition-title">Predict</p><p>How many?</p>
+<details><summary>One {n}</summary><p><strong>No.</strong></p></details>
+<details class="right"><summary>Two {n}</summary><p><strong>Right.</strong></p></details></div>"""
+PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><link rel="icon" href="data:,"><title>A</title>
+<script defer src="predict.js"></script><article>{boxes}<section id="check-yourself"></section></article>"""
+
+
+@pytest.fixture
+def predictions(browser, tmp_path):
+    """A page with two predictions, each of which may be answered by One or Two."""
+    shutil.copy(ROOT / "book" / "web" / "predict.js", tmp_path)
+    boxes = BOX.format(n=1) + BOX.format(n=2) + '<div class="predict">without guesses</div>'
+    (tmp_path / "page.html").write_text(PAGE.format(boxes=boxes), encoding="utf-8")
+    with Visit(browser, f"{tmp_path.as_uri()}/", "page", WIDTHS["phone"]) as visit:
+        yield visit.page
+        assert visit.errors == visit.foreign == []
+
+
+def test_the_first_guess_counts_and_is_remembered(predictions):
+    score = predictions.locator(".guessed")
+    assert score.inner_text() == ""
+    for guess, told in [
+        ("One 1", "You made 1 of this chapter’s 2 predictions, and 0 were right."),
+        ("Two 1", "You made 1 of this chapter’s 2 predictions, and 0 were right."),
+        ("Two 2", "You made 2 of this chapter’s 2 predictions, and 1 was right."),
+    ]:
+        predictions.get_by_text(guess).click()
+        predictions.wait_for_timeout(50)
+        assert score.inner_text() == told
+    predictions.reload()
+    assert score.inner_text() == told
+    assert predictions.locator("details[open] summary").all_inner_texts() == ["One 1", "Two 2"]
+
+
+def test_guesses_work_where_nothing_may_be_kept(predictions):
+    predictions.add_init_script("delete Window.prototype.localStorage")
+    predictions.reload()
+    predictions.get_by_text("Two 1").click()
+    predictions.get_by_text("and 1 was right").wait_for()

@@ -35,7 +35,7 @@ def title(name, root=ROOT):
 
 def is_built(root):
     """Return whether the book in `root` was built since the last change of what it is made from."""
-    places = "*.yml CHANGELOG.md CITATION.cff requirements.lock _ext/*.py helpers/**/*.py results/*.* book/**/*".split()
+    places = "*.yml CHANGELOG.md CITATION.cff requirements.lock _ext/*.* helpers/**/*.py results/*.* book/**/*".split()
     files = [path for place in places for path in root.glob(place)]
     # Python and Jupyter put folders of their own beside what they read.
     hidden = re.compile(r"__pycache__|\.")
