@@ -152,6 +152,36 @@ def test_a_lack_of_form_is_noticed(old, new, fault):
     assert fault in "\n".join(trust.form_faults(SOUND.replace(old, new)))
 
 
+def test_set_up_is_folded_and_figures_have_captions(notebook):
+    assert trust.code_faults(notebook.cells) == []
+
+
+def figure_cell(**figure):
+    own = {"image": {"alt": "A curve that rises"}, "figure": figure}
+    return nbformat.v4.new_code_cell("plots.lines(a)", metadata={"tags": ["hide-input"], "mystnb": own})
+
+
+@pytest.mark.parametrize(
+    ("cell", "fault"),
+    [
+        (figure_cell(caption="The curve rises.", name="fig-01-curve"), ""),
+        (figure_cell(caption="The curve rises"), "caption"),
+        (figure_cell(), "caption"),
+        (figure_cell(caption="Accuracy.", name="fig-01-a"), "caption"),
+        (nbformat.v4.new_code_cell("import os\n\nimport keras"), "not folded"),
+        (nbformat.v4.new_code_cell("import os\n\nimport keras", metadata={"tags": ["hide-input"]}), "not folded"),
+        (nbformat.v4.new_code_cell("import os\n\nimport keras", metadata={"tags": ["remove-cell"]}), ""),
+        (nbformat.v4.new_code_cell('plots.lines(\n    a,\n    title="A",\n)'), "draws only"),
+        (nbformat.v4.new_code_cell("plots.lines(a)", metadata={"tags": ["hide-input"]}), ""),
+        (nbformat.v4.new_code_cell("a = 1\nplots.lines(a)"), ""),
+    ],
+)
+def test_code_that_is_not_folded_and_figures_without_captions_are_noticed(cell, fault):
+    found = "\n".join(trust.code_faults([cell]))
+    assert fault in found
+    assert bool(found) == bool(fault)
+
+
 def test_chapter_asks_questions(prose):
     assert trust.quiz_faults(prose) == []
 
@@ -191,6 +221,29 @@ def test_a_fault_of_the_questions_is_noticed(old, new, fault):
     assert trust.quiz_faults(QUIZ) == []
     assert old in QUIZ
     assert fault in "\n".join(trust.quiz_faults(QUIZ.replace(old, new)))
+
+
+def test_guesses_have_their_form(prose):
+    assert trust.guess_faults(prose) == []
+
+
+@pytest.mark.parametrize(
+    ("answers", "fault"),
+    [
+        ((), ""),
+        (("<details", '<details class="right"', "<details"), ""),
+        (("<details", '<details class="right"'), "three guesses, got 2"),
+        (("<details", '<details class="right"', "<details", "<details"), "three guesses, got 4"),
+        (("<details", "<details", "<details"), "one right answer, got 0"),
+    ],
+)
+def test_a_fault_of_the_guesses_is_noticed(answers, fault):
+    box = (
+        f":::{{admonition}} Predict\n:class: predict\n\n{question(1, answers)}\n:::\n\n<details>another</details>\n:::"
+    )
+    found = "\n".join(trust.guess_faults(box))
+    assert fault in found
+    assert bool(found) == bool(fault)
 
 
 def test_numbers_in_prose_are_measured(notebook):

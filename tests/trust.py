@@ -149,6 +149,22 @@ def form_faults(prose):
 
 CLOSING = ["Check yourself", "Summary", "Exercises", "Read on"]
 
+
+def code_faults(cells):
+    """Return the code cells of a chapter whose set-up or drawing call is not folded, or whose figure has no caption."""
+    faults, shown = [], [cell for cell in cells if "remove-cell" not in cell.metadata.get("tags", [])]
+    for number, cell in enumerate(cell for cell in shown if cell.cell_type == "code"):
+        own, folded = cell.metadata.get("mystnb", {}), "hide-input" in cell.metadata.get("tags", [])
+        said, figure = cell.source.partition("\n")[0], own.get("figure", {})
+        if number == 0 and said.startswith("import ") and not (folded and own.get("code_prompt_show")):
+            faults.append(f"{said}: the set-up is not folded under words of its own")
+        if re.fullmatch(r"(?:plots\.\w+|race)\([^()]*\)", cell.source) and not folded:
+            faults.append(f"{said}: draws only, and is not folded")
+        if "image" in own and not (figure.get("name") and re.match(r"(?:\S+ ){2,}", figure.get("caption", ""))):
+            faults.append(f"{said}: expected a caption that says what the figure shows, and a name, got {figure}")
+    return faults
+
+
 QUESTION = re.compile(r"^\*\*(\d+)\.\*\* (.+?)(?=^\*\*\d+\.\*\* |\Z)", re.MULTILINE | re.DOTALL)
 ANSWER = re.compile(
     r'<details( class="right")?><summary>(.+)</summary>\n\n\*\*(Right|No)\.\*\* ((?:.+\n)+)\n</details>'
@@ -162,21 +178,37 @@ def quiz_faults(prose):
     faults = [] if len(questions) in range(4, 7) else [f"expected four to six questions, got {len(questions)}"]
     if (numbers := [int(number) for number, _ in questions]) != list(range(1, len(questions) + 1)):
         faults.append(f"expected the questions numbered from 1, got {numbers}")
-    for number, text in questions:
-        answers = ANSWER.findall(text)
-        if (right := sum(word == "Right" for _, _, word, _ in answers)) != 1:
-            faults.append(f"question {number}: expected one right answer, got {right}")
-        if len({option for _, option, _, _ in answers}) < 3:
-            faults.append(f"question {number}: expected three different answers or more, got {len(answers)}")
-        if re.search("</?(?:details|summary)", ANSWER.sub("", text)):
-            faults.append(f"question {number}: an answer is not of the form that CONTRIBUTING.md shows")
-        for shown, option, word, reason in answers:
-            if bool(shown) != (word == "Right"):
-                faults.append(f"question {number}: {option!r} is marked as the other kind of answer")
-            if re.search(r"[$`{*]", option):
-                faults.append(f"question {number}: {option!r} is on a line of HTML, where Markdown is not read")
-            if len(reason) < 20:
-                faults.append(f"question {number}: {option!r} has no reason")
+    return faults + [fault for number, text in questions for fault in answer_faults(f"question {number}", text)]
+
+
+def guess_faults(prose):
+    """Return what the guesses lack in those boxes that hold any: three, of the form of a question's answers."""
+    faults = []
+    for box in re.findall(r"^:class: predict$(.*?)^:::$", prose, re.MULTILINE | re.DOTALL):
+        if "<details" in box:
+            begin = " ".join(box.split())[:40]
+            if (guesses := box.count("<details")) != 3:
+                faults.append(f"{begin}: expected three guesses, got {guesses}")
+            faults += answer_faults(begin, box)
+    return faults
+
+
+def answer_faults(where, text):
+    """Return what the answers to one question lack."""
+    answers, faults = ANSWER.findall(text), []
+    if (right := sum(word == "Right" for _, _, word, _ in answers)) != 1:
+        faults.append(f"{where}: expected one right answer, got {right}")
+    if len({option for _, option, _, _ in answers}) < 3:
+        faults.append(f"{where}: expected three different answers or more, got {len(answers)}")
+    if re.search("</?(?:details|summary)", ANSWER.sub("", text)):
+        faults.append(f"{where}: an answer is not of the form that CONTRIBUTING.md shows")
+    for shown, option, word, reason in answers:
+        if bool(shown) != (word == "Right"):
+            faults.append(f"{where}: {option!r} is marked as the other kind of answer")
+        if re.search(r"[$`{*]", option):
+            faults.append(f"{where}: {option!r} is on a line of HTML, where Markdown is not read")
+        if len(reason) < 20:
+            faults.append(f"{where}: {option!r} has no reason")
     return faults
 
 
