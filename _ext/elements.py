@@ -13,6 +13,7 @@ import re
 from pathlib import Path
 
 from docutils import nodes
+from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
 ROOMS = {"net2net-deepen": "explore", "net2net-lab": "lab", "net2net-race": "race", "net2net-widen": "explore"}
@@ -30,13 +31,15 @@ def word(text):
 class Element(SphinxDirective):
     """An element in the state that the options say."""
 
-    option_spec = dict.fromkeys(OPTIONS.split(), word)
+    option_spec = dict.fromkeys(OPTIONS.split(), word) | {"play": directives.flag}
 
     def run(self):
         """Return the element's markup."""
         room = importlib.import_module(f"helpers.{ROOMS[self.name]}")
         make = getattr(room, self.name.removeprefix("net2net-"))
-        return [nodes.raw("", make(**self.options).markup(), format="html")]
+        play = " play" if self.options.pop("play", "") is None else ""  # a matter of the page, not of the state
+        markup = make(**self.options).markup().replace(self.name, self.name + play, 1)
+        return [nodes.raw("", markup, format="html")]
 
 
 def add_scripts(app, pagename, templatename, context, doctree):

@@ -998,6 +998,36 @@ def test_python_moves_the_notebooks_deepening(in_notebook):
 # ------------------------------------------------------------------ in the book
 
 
+class Playing(explore.Widen):
+    """An element that plays, as on the first page."""
+
+    def markup(self):
+        return super().markup().replace(self.tag, f"{self.tag} play", 1)
+
+
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+def test_first_growth_plays_once_unless_motion_is_not_wanted(show, motion):
+    page = show(
+        Playing(teacher=explore.curve_teacher(), width=8, mapping=explore.widen().mapping), reduced_motion=motion
+    )
+    start = state(page, "state.width")
+    assert (start < 8) == (motion == "no-preference")
+    page.wait_for_function("document.querySelector('net2net-widen').state.width === 8")
+    assert state(page, "state.mapping") == explore.widen().mapping
+    assert state(page, "kept")
+    page.wait_for_timeout(1000)
+    assert state(page, "state.width") == 8
+
+
+def test_a_hand_stops_what_plays(show):
+    page = show(Playing(teacher=explore.curve_teacher(), width=8, mapping=explore.widen().mapping))
+    page.locator("input[type=range]").first.focus()
+    width = state(page, "state.width")
+    assert width < 8
+    page.wait_for_timeout(1000)
+    assert state(page, "state.width") == width
+
+
 @pytest.mark.parametrize("name", ["index", "02_mathematics", "03_net2widernet"])
 def test_on_the_books_pages_news_stand_below_the_bar(browser, html, name):
     with Visit(browser, f"{html.resolve().as_uri()}/", f"book/{name}", width=360, has_touch=True) as visit:

@@ -2,7 +2,8 @@
 
    A small network from one number to one number, whose hidden layer is widened by hand. Every unit is one column, in
    the order of the data from below: weight in, bias, unit, share, weight out. helpers/explore.py writes the element
-   and is its other face; state and meaning are those of `helpers.explore.Widen`. */
+   and is its other face; state and meaning are those of `helpers.explore.Widen`. With the attribute `play` it grows once
+   by itself, unit by unit, until a hand comes or where motion is not wanted. */
 
 {
   const { range } = Net2Net;
@@ -15,6 +16,7 @@
   const CELL = 24, BAR = 42, HIGH = 216, ROOM = 0.5;
   const TOP = 26;  // of the axes; the legend stands above
   const FINGER = 24;  // the least width, in pixels, that a finger can be asked to hit
+  const PAUSE = 700;  // milliseconds between the steps of a growth that plays by itself
   const KEPT = "✓ zero up to rounding: the same function";
 
   class Widen extends Net2NetElement {
@@ -135,6 +137,30 @@
     restart() {
       super.restart();
       this.announce(`Back at the start. ${this.describe({})}`);
+    }
+
+    // -------------------------------------------------------------- playing
+
+    begin() {
+      super.begin();
+      if (this.hasAttribute("play") && !matchMedia("(prefers-reduced-motion: reduce)").matches) this.play();
+    }
+
+    /* Grow from the teacher to the width that the state has. */
+    play() {
+      const last = this.state.width, stop = () => clearInterval(this.playing);
+      const step = () => {
+        this.set({ width: this.state.width + 1 });
+        if (this.state.width >= last) stop();
+      };
+      this.set({ width: this.n }, { quiet: true });
+      this.playing = setInterval(step, PAUSE);
+      for (const touch of ["pointerdown", "keydown", "focusin"]) this.addEventListener(touch, stop, { once: true });
+    }
+
+    disconnectedCallback() {
+      clearInterval(this.playing);
+      super.disconnectedCallback();
     }
 
     // -------------------------------------------------------------- building
