@@ -191,7 +191,7 @@ class Blocks:
         if len(outputs) != 1:
             raise NoBlock(f"it gives {len(outputs)} tensors; a block gives one")
         node = self.node_of.get(layer)
-        entering = node.input_tensors if node is not None else [None] * len(given)
+        entering = _entering(node) if node is not None else [None] * len(given)
         choices = []
         why = NoBlock(f"it gives no sum of what enters it and something else ({type(layer).__name__})")
         for x, tensor in zip(entering, given, strict=False):
@@ -408,6 +408,12 @@ def _source(tensor):
     while tensor.op.type in SAME and tensor.op.inputs[0].dtype.is_floating:
         tensor = tensor.op.inputs[0]
     return tensor
+
+
+def _entering(node):
+    """Keras' tensors that enter a call, without masks that are named, as TensorFlow's are noted."""
+    kwargs = {name: value for name, value in node.arguments.kwargs.items() if "mask" not in name}
+    return [x for x in keras.tree.flatten((node.arguments.args, kwargs)) if isinstance(x, keras.KerasTensor)]
 
 
 def steps(graph, calls):

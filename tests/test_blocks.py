@@ -104,6 +104,14 @@ def test_backbones_are_made_again_with_more_layers(float64, name, tmp_path):
     assert gap(teacher, student) <= (EXACT["float64"] if name not in ("causal_lm", "llama") else 1e-6)
 
 
+def test_blocks_that_are_called_with_names(float64):
+    teacher = randomize(hub.FalconBackbone(num_attention_heads=2, **SMALL))  # its mask comes before its `inputs`
+    for each in (teacher, keras.Model(teacher.input, teacher.output)):
+        student = net2deeper_net(each, "blocks")
+        assert [told.after for told in growth(student)] == ["transformer_layer_0", "transformer_layer_1"]
+        assert gap(each, student) <= EXACT["float64"]
+
+
 def test_one_block_of_a_backbone(float64):
     teacher = randomize(HUB["gpt2"][0]())
     student = net2deeper_net(teacher, "transformer_layer_0")
