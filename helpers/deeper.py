@@ -196,8 +196,8 @@ def _elsewhere(blocks):
     kind = type(blocks.model).__name__
     if blocks.nodes:
         return (
-            f"Its class {kind} makes its layers from settings of its own, which have no place for others; use "
-            "keras.Model(model.inputs, model.outputs) in its place"
+            f"Its class {kind} makes its layers from settings of its own, which have no place for others; in "
+            "keras.Model(model.inputs, model.outputs) a ResidualBlock can follow other layers, by their names"
         )
     return (
         f"Other layers have no place in {kind}, whose graph is hidden in its call method; build it as keras.Model(...)"
