@@ -8,6 +8,7 @@ back over sums to what enters it, and from what is added there back to the last 
 from collections import Counter
 from typing import Any, NamedTuple
 
+import keras
 import tensorflow as tf
 
 from helpers import building as bd
@@ -19,10 +20,12 @@ STILL = set(
     "Add AddN AddV2 Asin Asinh Atan AvgPool AvgPool3D BatchToSpaceND BiasAdd BroadcastTo Cast ConcatV2 Cumsum "
     "DepthToSpace Elu Erf Expm1 ExpandDims GatherV2 Identity LeakyRelu Log1p Max MaxPool MaxPool3D Mean Min MirrorPad "
     "Neg Pack Pad PadV2 Reshape ResizeArea ResizeBicubic ResizeBilinear ResizeNearestNeighbor ReverseV2 Roll SelectV2 "
-    "Selu Sin Sinh Slice Snapshot Softsign SpaceToBatchND SpaceToDepth Split SplitV Squeeze StopGradient StridedSlice "
+    "Selu Sin Sinh Slice Snapshot Softsign SpaceToBatchND SpaceToDepth Split SplitV Squeeze StridedSlice "
     "Sub Sum Tan Tanh Tile Transpose Unpack".split()
 )
-FLAT = ("Abs", "Relu", "Relu6", "Sign", "Square")  # so do these, but with a slope of 0 there
+FLAT = ("Abs", "Relu", "Relu6", "Sign", "Square", "StopGradient")  # so do these, but with a slope of 0 there
+# Behind these, a first small step of weights that are zero is none at all, or is as large as any.
+STEEP = ("Equal", "Greater", "GreaterEqual", "Less", "LessEqual", "NotEqual", "Rsqrt", "Sqrt")
 # These give zeros where one of their factors is zero.
 PRODUCTS = set(
     "BatchMatMul BatchMatMulV2 BatchMatMulV3 Conv2D Conv2DBackpropInput Conv3D Conv3DBackpropInputV2 "
@@ -76,8 +79,12 @@ class Blocks:
     ----------
     calls : list
         The layers and operations of Keras in the order of their calls, those inside others before them.
+    steps : list
+        What runs up to the end of each call.
     found : dict
         From each layer that ends a block to the block, in this order.
+    x, least, held : tensor, int, set
+        While a block is looked at: what enters it, the bytes of a number there, and the weights that it trains.
     reasons, near : dict
         Why other layers are none, as `NoBlock`; of these, those that hold layers and nearly are one.
     """
@@ -87,6 +94,7 @@ class Blocks:
         self.model = model
         function, calls = self.traced(model)
         self.graph, self.calls = function.graph, [layer for layer, *_ in calls]
+        self.steps = steps(self.graph, calls)
         self.variables = rd.handles(bd.variables_of(model))
         self.trained = {id(v) for part in bd.parts(model) for v in part._trainable_variables}  # also while it is frozen
         self.read = {id(inner): self.variables.get(id(outer)) for outer, inner in self.graph.captures}
@@ -94,8 +102,11 @@ class Blocks:
         self.tensors = {}  # layer -> what enters it and what it gives, at each call
         for layer, given, outputs in calls:
             self.tensors.setdefault(layer, []).append((given, outputs))
-        self.nodes = list(_nodes(model)) if bd.is_graph(model) else []
+        inside = bd.is_plain if bd.is_plain(model) else bd.is_graph  # a class of its own makes all that is inside it
+        self.nodes = list(_nodes(model, inside)) if bd.is_graph(model) else []
         self.node_of = {node.operation: node for node in self.nodes}
+        outer = [each for each in self.node_of if bd.is_plain(model) and not inside(each)]
+        self.outer = {id(part): each for each in outer for part in bd.parts(each)[1:]}  # what alone runs others
         self.makers = {id(x): node for node in self.nodes for x in node.outputs}
         self.readers = {}
         for node in self.nodes:
@@ -110,6 +121,23 @@ class Blocks:
                 self.reasons[layer] = error
                 if isinstance(error, Nearly) and len(bd.parts(layer)) > 1 and layer is not model:
                     self.near[layer] = error
+        self._leave_inner()
+
+    def _leave_inner(self):
+        """Take out what is inside a block, and is repeated with it, or inside a layer that has no place for others."""
+        blocks = [(layer, block) for block in self.found.values() for layer in block.layers if not bd.is_plain(layer)]
+        within = {id(part): block.end for layer, block in blocks for part in bd.parts(layer)[1:]}
+        for end in list(self.found):
+            if (block := within.get(id(end))) is not None:
+                self.reasons[end] = NoBlock(f"it is inside block {block.name!r}, with which it is repeated")
+            elif (outer := self.outer.get(id(end))) is not None:
+                alone = "; let that grow by itself, and build a model with it" if bd.is_graph(outer) else ""
+                self.near[end] = self.reasons[end] = Nearly(
+                    f"it runs inside {outer.name!r}, which has no place for others{alone}"
+                )
+            else:
+                continue
+            del self.found[end]
 
     def runs(self):
         """The blocks to repeat: those that take turns, such as attention and dense layers, are joined to one.
@@ -179,7 +207,7 @@ class Blocks:
         if len(outputs) != 1:
             raise NoBlock(f"it gives {len(outputs)} tensors; a block gives one")
         node = self.node_of.get(layer)
-        entering = node.input_tensors if node is not None else [None] * len(given)
+        entering = _entering(node) if node is not None else [None] * len(given)
         choices = []
         why = NoBlock(f"it gives no sum of what enters it and something else ({type(layer).__name__})")
         for x, tensor in zip(entering, given, strict=False):
@@ -189,19 +217,19 @@ class Blocks:
                 sides = f"from {tensor.shape[1:]} to {outputs[0].shape[1:]}"
                 why = Changes(f"its shape changes {sides}, so that none can follow it")
                 continue
-            try:
-                zeros = self._identity(outputs[0], tensor)
-            except NoBlock as error:
-                why = error
-                continue
             nodes = self._between(x, node) if node is not None else []
             layers = [each.operation for each in nodes] or [layer]
-            held = {id(v) for each in layers for v in bd.variables_of(each)}
-            if zeros and held >= {id(v) for v in zeros}:
+            self.x, self.least = _source(tensor), min(_source(tensor).dtype.size, outputs[0].dtype.size)
+            held = [self.outer[id(layer)]] if id(layer) in self.outer else layers
+            self.held = self.trained & {id(v) for each in held for v in bd.variables_of(each)}
+            try:
+                zeros = self._identity(outputs[0])
+            except NoBlock as error:
+                why = why if isinstance(why, Nearly) else error
+                continue
+            if zeros:
                 leaving = node.outputs[0] if node is not None else None
                 choices.append(self._with_tail(Block(layer, (layer.name,), layers, zeros, x, leaving, nodes)))
-            elif zeros:
-                why = Changes(COMPUTED)
         if not choices:
             raise why
         return max(choices, key=lambda block: len(block.layers))
@@ -242,29 +270,33 @@ class Blocks:
 
     # In TensorFlow's graph
 
-    def _identity(self, tensor, x):
+    def _identity(self, tensor):
         """The weights that must be zero for `tensor` to be `x`, in a block behind one that gives such a tensor."""
         tensor = _source(tensor)
         if tensor.op.type in TAILS:  # then what enters the copy has been through the like
             tensor = tensor.op.inputs[0]
-        return list(self._as_entered(tensor, x, {}).values())
+        return list(self._as_entered(tensor, {}).values())
 
-    def _as_entered(self, tensor, x, zeros):
-        if tensor is x:
+    def _as_entered(self, tensor, zeros):
+        if tensor is self.x:
             return zeros
         op = tensor.op
-        if op.type in SAME:
-            return self._as_entered(op.inputs[0], x, zeros)
+        if tensor.dtype.size < self.least:
+            raise NoBlock(f"its shortcut is rounded to {tensor.dtype.name}")
+        if op.type in SAME and op.inputs[0].dtype.is_floating:
+            return self._as_entered(op.inputs[0], zeros)
         if op.type not in SUMS:
             raise _behind(op) or NoBlock(f"it does not end in a sum, but in {op.type} ({o.place(op)})")
         for stream in op.inputs:
             try:
-                found = self._as_entered(stream, x, zeros)
+                found = self._as_entered(stream, zeros)
                 for other in op.inputs:
                     if other is not stream:
-                        found = self._zero(other, found)
-                        behind = _behind_it(other, x)
-                        if all(tensor is not x for tensor in behind):
+                        behind = _behind_it(other, self.x)
+                        depends = any(tensor is self.x for tensor in behind)
+                        if depends or id(other) not in self.computed:  # else it may be a shortcut
+                            found = self._zero(other, found)
+                        if not depends:
                             raise NoBlock("what is added there does not depend on what enters")
                         self._learn(found, behind)
                 return found
@@ -276,46 +308,96 @@ class Blocks:
 
     def _learn(self, zeros, behind):
         """See that no weight that must be zero is read a second time, as where it is tied: zeros may not learn then."""
-        reads = Counter(id(self.read.get(id(t.op.inputs[0]))) for t in behind if t.op.type == "ReadVariableOp")
+        reads = Counter(id(self._weight(t)) for t in behind)
         for key, variable in zeros.items():
             if reads[key] > 1:
-                raise NoEnd(f"weight {variable.path!r}, which its branch reads twice: zeros would not learn")
+                raise NoEnd(f"weight {variable.path!r}, which its branch reads several times: zeros may never learn")
+
+    def _weight(self, tensor):
+        """The weight that is read as a tensor, or None."""
+        return self.read.get(id(tensor.op.inputs[0])) if tensor.op.type == "ReadVariableOp" else None
 
     def _zero(self, tensor, zeros):
         """The weights that must be zero for `tensor` to be, with those that are already."""
         op = tensor.op
         floats = [t for t in o.entering(op) if t.dtype.is_floating]
+        if tensor is self.x:
+            raise NoEnd("what enters it")
         if id(tensor) not in self.computed and (known := tf.get_static_value(tensor)) is not None:
             if known.any():
                 raise NoEnd(f"a number ({o.place(op)})")
             return zeros
         if op.type == "ReadVariableOp":
-            variable = self.read.get(id(op.inputs[0]))
-            if variable is None or id(variable) not in self.trained:
-                raise NoEnd(f"what is not trained ({o.place(op)})")
+            variable = self._weight(tensor)
+            if variable is None or id(variable) not in self.held:
+                raise NoEnd(f"what it does not train, or does not hold ({o.place(op)})")
             return zeros | {id(variable): variable}
         if op.type in NORMS:
             floats = floats[1:3]  # scale and shift
         elif op.type in QUOTIENTS:
             floats = floats[:1]
         elif op.type in PRODUCTS:
-            return self._one_zero(floats, zeros)
+            return self._one_zero(op, floats, zeros)
+        elif op.type == "IdentityN":  # around a function with a gradient of its own, such as silu
+            floats = [op.inputs[tensor.value_index]]
         elif op.type in FLAT:
-            raise NoEnd(f"{op.type} ({o.place(op)}), whose slope at 0 is 0: zeros before it would never learn")
-        elif op.type not in STILL:
+            raise _flat(op)
+        elif op.type not in STILL or not floats:
             raise NoEnd(f"{op.type} ({o.place(op)})")
+        found = zeros
         for each in floats:
-            zeros = self._zero(each, zeros)
-        return zeros
+            found = self._zero(each, found)
+        new = found.keys() - zeros.keys()
+        if op.type in QUOTIENTS and self._steep(op.inputs[1], new):
+            raise _steep(op)
+        if op.type == "SelectV2" and self._steep(op.inputs[0], new) and any(id(t) not in self.computed for t in floats):
+            raise _flat(op)
+        return found
 
-    def _one_zero(self, factors, zeros):
+    def _one_zero(self, op, factors, zeros):
         """The weights for a product: those of a factor of weights alone, if there is one that they make zero."""
         for factor in sorted(factors, key=lambda factor: id(factor) in self.computed):
             try:
-                return self._zero(factor, zeros)
+                found = self._zero(factor, zeros)
             except NoBlock as error:
                 refusal = error
+                continue
+            others = [other for other in factors if other is not factor] or [factor]
+            new = found.keys() - zeros.keys()
+            if any(self._vanishes(other, found) for other in others):
+                refusal = _flat(op)
+            elif any(self._steep(other, new) for other in others):
+                refusal = _steep(op)
+            else:
+                return found
         raise refusal
+
+    def _vanishes(self, factor, zeros):
+        """Whether a factor is zero where these weights are: then the gradient of the other one is zero too."""
+        if (weight := self._weight(_source(factor))) is not None:
+            untrained = id(weight) in self.trained and not keras.ops.any(weight)  # as of LoRA
+            return id(weight) in zeros or untrained
+        try:
+            return len(self._zero(factor, zeros)) == len(zeros)
+        except NoBlock:
+            return False
+
+    def _steep(self, tensor, new):
+        """Whether what these weights make is compared with something, as in a ReLU with a threshold, or normalized."""
+        steep = [t for t in _behind_it(tensor, self.x) if t.op.type in STEEP]
+        return any(id(self._weight(t)) in new for each in steep for t in _behind_it(each, self.x))
+
+
+def _flat(op):
+    """The refusal of what gives zeros zeros with a slope of 0."""
+    return NoEnd(f"{op.type} ({o.place(op)}), whose slope at 0 is 0: zeros before it would never learn")
+
+
+def _steep(op):
+    """The refusal of what compares or normalizes what it gives."""
+    return NoEnd(
+        f"{op.type} ({o.place(op)}), by what is compared or normalized: zeros before it would not learn as others"
+    )
 
 
 def _joined(blocks):
@@ -345,14 +427,32 @@ def _behind_it(tensor, x):
 
 def _source(tensor):
     """Where a tensor is computed that some operations only hand on."""
-    while tensor.op.type in SAME:
+    while tensor.op.type in SAME and tensor.op.inputs[0].dtype.is_floating:
         tensor = tensor.op.inputs[0]
     return tensor
 
 
-def _nodes(model):
-    """Keras' calls in a model and in the plain graphs inside it."""
+def _entering(node):
+    """Keras' tensors that enter a call, without masks that are named, as TensorFlow's are noted."""
+    kwargs = {name: value for name, value in node.arguments.kwargs.items() if "mask" not in name}
+    return [x for x in keras.tree.flatten((node.arguments.args, kwargs)) if isinstance(x, keras.KerasTensor)]
+
+
+def steps(graph, calls):
+    """The operations up to the end of each call, since the end of the one before, with the numbers in them."""
+    ops = [op for op in graph.get_operations() if op.type != "Placeholder"]
+    at = {op: i for i, op in enumerate(ops, start=1)}
+    found, begin = [], 0
+    for *_, outputs in calls:
+        end = max([begin, *(at.get(t.op, 0) for t in outputs)])
+        found.append([(op.type, op.node_def.attr["value"].SerializeToString()) for op in ops[begin:end]])
+        begin = end
+    return found
+
+
+def _nodes(model, inside):
+    """Keras' calls in a model, and in those graphs inside it that belong to the same whole."""
     for node in bd.nodes_of(model):
         yield node
-        if bd.is_plain(node.operation):
-            yield from _nodes(node.operation)
+        if inside(node.operation):
+            yield from _nodes(node.operation, inside)

@@ -162,6 +162,21 @@ def give_functions(old, new):
                     setattr(its, key, function)
 
 
+def check_told(pairs):
+    """Refuse copies with other numbers or flags: `get_config` leaves out what may show in long inputs alone."""
+    for old, new in pairs:
+        for part, its in [] if is_plain(old) else part_pairs(old, new):
+            for key, value in {} if isinstance(part, keras.Model) else vars(part).items():
+                told = (
+                    isinstance(value, (bool, int, float)) and not key.startswith("_") and key not in ("built", "seed")
+                )
+                if told and vars(its).get(key, value) != value:
+                    raise Unbuildable(
+                        part,
+                        f"a new one with its settings has {key}={vars(its)[key]}, not {value}; let get_config tell it",
+                    )
+
+
 def settle(layer):
     """Let Normalization, which computes with a copy of its statistics, copy those that it has now."""
     for part in parts(layer):

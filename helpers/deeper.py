@@ -184,7 +184,10 @@ def _chosen(blocks, name):
 
 def _none(model, blocks):
     """The error that a model has no blocks, with a reason that sums in it give."""
-    told = next(iter(blocks.near.values()), "no layer adds what enters it to what it makes of it")
+    left = sorted(blocks.left().items(), key=lambda each: isinstance(each[1], bl.Changes))
+    told = "no layer adds what enters it to what it makes of it"
+    if left:
+        told = f"layer {left[0][0].name!r} is none, because {left[0][1]}"
     more = "" if bd.is_plain(model) else f". {_elsewhere(blocks)}"
     return Net2NetError(f"after: model {model.name!r} has no residual block that can be repeated: {told}{more}")
 
@@ -194,8 +197,8 @@ def _elsewhere(blocks):
     kind = type(blocks.model).__name__
     if blocks.nodes:
         return (
-            f"Its class {kind} makes its layers from settings of its own, which have no place for others; use "
-            "keras.Model(model.inputs, model.outputs) in its place"
+            f"Its class {kind} makes its layers from settings of its own, which have no place for others; in "
+            "keras.Model(model.inputs, model.outputs) a ResidualBlock can follow other layers, by their names"
         )
     return (
         f"Other layers have no place in {kind}, whose graph is hidden in its call method; build it as keras.Model(...)"
@@ -319,6 +322,7 @@ class _Plan:
         with repeating.drawing(rng):
             student = builder.build()
         builder.fill(student, lambda old_weight, _: old_weight.numpy())
+        bd.check_told([*builder.made.items(), *(pair for each in repeats for pair in each.copies.items())])
         self._begin(builder, news, repeats, told, rng)
         places = [place for place, _ in self.places]
         for new, (mean, variance) in zip(news, _statistics(graph, places, x), strict=True) if batch_norm else ():

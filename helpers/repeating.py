@@ -133,14 +133,22 @@ class Class:
         with drawing(rng):
             student = bd.rebuilt(self.model, settings, draw=init in DRAWN)
             bd.build_like(self.model, student)
-        order, places = self._order(chosen)
-        calls = b.Blocks.traced(student)[1]
+        at, places = self._order(chosen)
+        order = [(self.blocks.calls[k], block) for k, block in at]
+        function, calls = b.Blocks.traced(student)
         if [_kind(old) for old, _ in order] != [_kind(layer) for layer, *_ in calls]:
             raise Net2NetError(
                 f"after: {type(self.model).__name__} {self.model.name!r}, made with "
                 f"{', '.join(f'{path[-1]}={values[path] + n}' for path, n in count.items())}, runs other layers than "
                 "its teacher with these blocks repeated"
             )
+        theirs = b.steps(function.graph, calls) if init in EXACT else ()
+        for (k, block), its in zip(at, theirs, strict=False):
+            if block is None and its != self.blocks.steps[k]:
+                raise Net2NetError(
+                    f"after: layer {self.blocks.calls[k].name!r} would compute something else behind more blocks, as "
+                    f"where {type(self.model).__name__} lets kinds of attention alternate; name only later blocks"
+                )
         news = [layer for layer, *_ in calls]
         origin = {}
         whole = [len(_weights(old)) == len(_weights(new)) for (old, _), new in zip(order, news, strict=True)]
@@ -162,7 +170,7 @@ class Class:
         return student, origin
 
     def _order(self, chosen):
-        """The student's calls, as (layer of the teacher, block that it copies), and where each block and copy stand."""
+        """The student's calls, as (number of the teacher's, block that it copies), and where blocks and copies are."""
         at = {id(layer): [] for layer in self.blocks.calls}
         for i, layer in enumerate(self.blocks.calls):
             at[id(layer)].append(i)
@@ -174,12 +182,12 @@ class Class:
                 raise Net2NetError(f"after: other layers run between those of block {block.end.name!r}")
             runs[run[-1]] = block, run
         order, places = [], []
-        for i, layer in enumerate(self.blocks.calls):
-            order.append((layer, None))
+        for i in range(len(self.blocks.calls)):
+            order.append((i, None))
             if i in runs:
                 block, run = runs[i]
                 here = len(order) - len(run)
-                order += [(self.blocks.calls[k], block) for k in run]
+                order += [(k, block) for k in run]
                 rows = [[self.blocks.calls[k] for k in run].index(layer) for layer in block.layers]
                 places.append(([here + k for k in rows], [here + len(run) + k for k in rows]))
         return order, places

@@ -105,6 +105,14 @@ def test_backbones_are_made_again_with_more_layers(float64, name, tmp_path):
     assert gap(teacher, student) <= (EXACT["float64"] if name not in ("causal_lm", "llama") else 1e-6)
 
 
+def test_blocks_that_are_called_with_names(float64):
+    teacher = randomize(hub.FalconBackbone(num_attention_heads=2, **SMALL))  # its mask comes before its `inputs`
+    for each in (teacher, keras.Model(teacher.input, teacher.output)):
+        student = net2deeper_net(each, "blocks")
+        assert [told.after for told in growth(student)] == ["transformer_layer_0", "transformer_layer_1"]
+        assert gap(each, student) <= EXACT["float64"]
+
+
 def test_one_block_of_a_backbone(float64):
     teacher = randomize(HUB["gpt2"][0]())
     student = net2deeper_net(teacher, "transformer_layer_0")
@@ -167,6 +175,146 @@ def test_a_users_class_and_a_users_block(float64):
     student = net2deeper_net(plain, "block")
     assert relative_gap(plain, student) == 0
     assert not student.get_layer("block_deeper").out.numpy().any()
+
+
+class Twice(kl.Layer):
+    """A block of two blocks, or layers around such blocks."""
+
+    def __init__(self, kind=OwnBlock, **kwargs):
+        super().__init__(**kwargs)
+        self.inner = [kind(5, name="one") if kind is OwnBlock else kind(name="deep") for _ in range(2)]
+        self.kind, self.end = kind, kl.Dense(4, name="end")
+
+    def build(self, shape):
+        for layer in (*self.inner, self.end):
+            layer.build(shape)
+
+    def call(self, x):
+        x = self.inner[1](self.inner[0](x))
+        return x if self.kind is OwnBlock else self.end(x)
+
+    def get_config(self):
+        return super().get_config() | {"kind": self.kind}
+
+
+def test_blocks_inside_a_block_are_repeated_with_it(float64):
+    x = keras.Input((4,))
+    teacher = randomize(keras.Model(x, kl.Dense(2)(Twice(name="outer")(x))))
+    student = net2deeper_net(teacher, "blocks")
+    assert [each.after for each in growth(student)] == ["outer"]
+    assert growth(student).left == []
+    assert relative_gap(teacher, student) == 0
+    assert [block.out.numpy().any() for block in student.get_layer("outer_deeper").inner] == [False, False]
+
+
+def test_blocks_inside_what_has_no_place_for_others_are_told():
+    x = keras.Input((4,))
+    teacher = keras.Model(x, kl.Dense(2)(ResidualBlock(name="free")(Twice(Twice, name="shut")(x))))
+    with pytest.warns(UserWarning, match="2 layers or blocks have nothing new behind"):
+        report = growth(net2deeper_net(teacher, "blocks"))
+    assert [each.after for each in report] == ["free"]
+    assert [tuple(each) for each in report.left] == 2 * [
+        ("deep", "it runs inside 'shut', which has no place for others", False)
+    ]
+    backbone = HUB["gpt2"][0]()
+    inputs = {name: keras.Input((4,), dtype="int32", name=name) for name in backbone.input}
+    with pytest.raises(
+        Net2NetError, match="'transformer_layer_0' is none, because it runs inside 'gpt2.*let that grow"
+    ):
+        net2deeper_net(keras.Model(inputs, kl.Dense(2)(backbone(inputs))), "blocks")
+
+
+def test_a_backbone_inside_a_task_is_made_again(float64):
+    task = hub.ResNetImageClassifier(hub.ResNetBackbone(block_type="basic_block", **PICTURES), 3, preprocessor=None)
+    student = net2deeper_net(randomize(task), "blocks")
+    assert student.backbone.stackwise_num_blocks == [2, 3]
+    assert gap(task, student) <= EXACT["float64"]
+
+
+def conditioned(t, x):
+    return kl.Multiply()([kl.Dense(6, name="other")(t), kl.Dense(6, name="last")(x)])
+
+
+def hidden(t, x):
+    return kl.Dense(6, name="last")(x) * keras.ops.cast(kl.Dense(1)(x) > 0, x.dtype)
+
+
+def gated(t, x):
+    return x * kl.Dense(6, "tanh", name="last")(x)
+
+
+def swish(t, x):
+    return kl.Activation("silu")(kl.Dense(6, name="last")(x))
+
+
+def in_groups(t, x):
+    return kl.GroupNormalization(2, name="last")(kl.Dense(6)(x))
+
+
+def coarser(t, x):
+    return kl.Dense(6, name="last", dtype="mixed_bfloat16")(x)
+
+
+def adapted(t, x):
+    layer = kl.Dense(6, name="last")
+    y = layer(x)
+    layer.enable_lora(2)
+    return y
+
+
+def in_batches(t, x):
+    return kl.BatchNormalization(name="last")(kl.Dense(6, use_bias=False)(x))
+
+
+@pytest.mark.parametrize("branch", [conditioned, hidden, gated, swish, in_groups, coarser, adapted, in_batches])
+def test_the_last_weights_of_a_branch_are_zero_and_learn(branch):
+    inputs, t = keras.Input((4, 6), name="x"), keras.Input((1, 3), name="t")
+    x = kl.Dense(6, name="first")(inputs)
+    sum_ = kl.Add(name="sum", dtype="mixed_bfloat16" if branch is coarser else None)([x, branch(t, x)])
+    teacher = keras.Model([inputs, t], kl.Dense(2, name="end", dtype="float32")(sum_))
+    if branch not in (adapted, in_batches):  # what is not trained yet holds zeros elsewhere
+        randomize(teacher)
+    student = net2deeper_net(teacher, "blocks")
+    assert relative_gap(teacher, student) == 0
+    (told,) = growth(student)
+    zeros = [v for layer in told.layers for v in layer.trainable_variables if not v.numpy().any()]
+    assert len(zeros) == 2
+    assert all("last_deeper" in v.path for v in zeros)
+    student.compile(keras.optimizers.SGD(0.1), "mse")
+    rng = np.random.default_rng(0)
+    student.train_on_batch([rng.normal(size=(8, 4, 6)), rng.normal(size=(8, 1, 3))], rng.normal(size=(8, 4, 2)))
+    assert all(v.numpy().any() for v in zeros)
+
+
+class Near(kl.Layer):
+    """A layer whose settings do not tell how far it sees."""
+
+    def __init__(self, far=99, **kwargs):
+        super().__init__(**kwargs)
+        self.far = far
+
+    def call(self, x):
+        return x * keras.ops.cast(keras.ops.arange(keras.ops.shape(x)[1]) < self.far, x.dtype)[:, None]
+
+    def get_config(self):
+        return super().get_config()  # Keras' own would tell
+
+
+def test_what_would_show_in_long_sequences_alone_is_refused(float64):
+    gemma = hub.GemmaBackbone(
+        num_query_heads=2, num_key_value_heads=1, head_dim=4, use_sliding_window_attention=True, sliding_window_size=16,
+        **SMALL,
+    )  # fmt: skip
+    randomize(gemma)
+    with pytest.raises(Net2NetError, match="would compute something else behind more blocks, as where GemmaBackbone"):
+        net2deeper_net(gemma, "blocks")
+    student = net2deeper_net(gemma, "decoder_block_1")
+    x = drawn(next(iter(specs_of(gemma, 32))), gemma)
+    np.testing.assert_array_equal(*(outputs(model, x)[0] for model in (gemma, student)))
+    source = keras.Input((None, 4))
+    teacher = keras.Model(source, kl.Dense(2)(ResidualBlock(name="block")(Near(40, name="near")(source))))
+    with pytest.raises(Net2NetError, match="'near' .*a new one with its settings has far=99, not 40"):
+        net2deeper_net(teacher, "block")
 
 
 # Random residual graphs
@@ -425,6 +573,18 @@ class Nearly(kl.Layer):
             return x + keras.ops.matmul(keras.ops.relu(y), keras.ops.transpose(self.dense.kernel))
         if self.kind == "post":
             return self.norm(x + y)
+        if self.kind == "square":
+            return x + y * keras.ops.tanh(y)
+        if self.kind == "threshold":
+            return x + keras.ops.where(y > 0, y, keras.ops.zeros_like(y))
+        if self.kind == "step":
+            return x + y + keras.ops.cast(y > 0, y.dtype)
+        if self.kind == "unit":
+            return x + y / keras.ops.sqrt(keras.ops.mean(y * y, axis=-1, keepdims=True) + 1e-6)
+        if self.kind == "stop":
+            return x + keras.ops.stop_gradient(y)
+        if self.kind == "rounded":
+            return keras.ops.cast(keras.ops.cast(x, "float16"), x.dtype) + y
         return x + y + 0.5
 
     def get_config(self):
@@ -437,8 +597,13 @@ class Nearly(kl.Layer):
         ("sigmoid", "no weight at the end of its branch, but Sigmoid"),
         ("relu", r"but Relu \(.*\), whose slope at 0 is 0: zeros before it would never learn"),
         ("post", r"a normalization behind the sum would have to be undone, which no weights can \(.*norm"),
-        ("tied", r"but weight '.*kernel', which its branch reads twice: zeros would not learn"),
+        ("tied", r"but weight '.*kernel', which its branch reads several times: zeros may never learn"),
         ("number", "no weight at the end of its branch, but a number"),
+        ("square", r"but Mul \(.*\), whose slope at 0 is 0"),
+        ("threshold", r"but SelectV2 \(.*\), whose slope at 0 is 0"),
+        ("stop", r"but StopGradient \(.*\), whose slope at 0 is 0"),
+        ("step", r"but Cast \("),
+        ("unit", r"by what is compared or normalized: zeros before it would not learn as others"),
     ],
 )
 def test_what_nearly_is_a_block_is_refused(kind, message):
