@@ -605,7 +605,7 @@ class Backbone(keras.Model):
 def test_a_model_with_settings_of_its_own_is_refused_unless_it_is_inside(float64):
     teacher = randomize(Backbone(4, name="backbone"))
     with pytest.raises(
-        Net2NetError, match=r"no residual block .* Its class Backbone makes its layers from settings .* use keras.Model"
+        Net2NetError, match=r"no residual block .* Its class Backbone makes its layers from settings .* in keras.Model"
     ):
         net2deeper_net(teacher)
     plain = keras.Model(teacher.inputs, teacher.outputs)
