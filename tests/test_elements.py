@@ -331,7 +331,7 @@ def says(page):
 def test_first_paint_tells_the_story(widen):
     panel = explore.widen()
     assert "zero up to rounding" in widen.locator(".n2n-verdict").inner_text()
-    assert says(widen) == "Unit 2 (b) is copied to unit 8; −1.20 becomes −0.60 and −0.60. The function stands still."
+    assert says(widen) == "Unit 2 (b) is copied to unit 8; −1.20 becomes −0.60 and −0.60. The function has not changed."
     letters = widen.locator(".n2n-there .n2n-name").all_text_contents()
     assert [letter[0] for letter in letters] == ["abcd"[k] for k in panel.mapping]
     assert len(set(letters)) == 8, "copies are told apart by their primes"
@@ -419,7 +419,7 @@ def test_every_way_says_whether_the_function_is_kept(widen, how):
         assert state(widen, "gap") == pytest.approx(panel.gap, rel=1e-12, abs=1e-14)
         verdict = widen.locator(".n2n-verdict").inner_text()
         assert ("the same function" in verdict) == kept
-        assert says(widen).endswith("stands still." if kept else "has changed.")
+        assert says(widen).endswith("not changed." if kept else "has changed.")
         reading = widen.locator(".n2n-gap").inner_text()
         assert reading == f"{panel.gap:.3f}" if not kept else "10⁻" in reading
 
@@ -847,7 +847,7 @@ def verdicts(page):
 def test_first_paint_of_a_silent_layer(deepen, conv):
     assert readings(deepen) == ["0", "0"]
     assert verdicts(deepen) == ["✓ idempotent", "✓ the same function"]
-    assert says(deepen).endswith("the new layer is silent. The function stands still.")
+    assert says(deepen).endswith("the new layer is silent. The function has not changed.")
     assert readings(conv) == ["0"]
     assert says(conv) == "The 1 stands in the middle: every pixel stays in its place, and the new layer is silent."
 
@@ -877,7 +877,7 @@ def test_gallery_says_which_activations_are_silent(deepen, how):
         wanted = ["0", "0"] if silent else [f"{change:.3f}", f"{panel.gap:.3f}"]
         assert readings(deepen) == wanted
         assert verdicts(deepen)[0] == ("✓ idempotent" if silent else "✗ not idempotent")
-        assert says(deepen).endswith("stands still." if silent else "has changed.")
+        assert says(deepen).endswith("not changed." if silent else "has changed.")
         curves = deepen.locator(".n2n-plot path.n2n-new").evaluate_all(
             "(paths) => paths.map((p) => p.getAttribute('d'))"
         )

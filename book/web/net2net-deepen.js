@@ -74,13 +74,13 @@
     describe() {
       const { kind, layers, v, last } = this.state;
       if (kind === "block") {
-        if (!last) return `The last weights are 0, so the block adds 0 to every unit, whatever ${this.name} makes inside. The function stands still.`;
+        if (!last) return `The last weights are 0, so the block adds 0 to every unit, whatever ${this.name} makes inside. The function has not changed.`;
         return `The last weights are no longer 0: the block adds something to every unit. The function has changed.`;
       }
       if (!layers) return "No new layer yet: the student is the teacher.";
       const new_ = layers === 1 ? "the new layer is silent" : "the new layers are silent";
       if (kind === "conv") return this.describeMove(new_);
-      if (this.kept) return `${this.name} changes nothing in its own output: ${new_}. The function stands still.`;
+      if (this.kept) return `${this.name} changes nothing in its own output: ${new_}. The function has not changed.`;
       const [once, more] = [Net2Net.activations[this.state.activation](v), this.again(v)].map((value) => number(value));
       const there = once === more ? "" : ` At v = ${number(v, 1)}, ${once} becomes ${more}.`;
       return `${this.name} changes its own output.${there} The function has changed.`;

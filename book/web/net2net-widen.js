@@ -130,7 +130,7 @@
         text += way === "undivided" ? `${was} is kept ${group.length} times.` : `${was} becomes ${become}.`;
       }
       if (noise && way !== "randompad" && width > this.n) text += " Noise has changed the copies' weights.";
-      return `${text} ${this.kept ? "The function stands still." : "The function has changed."}`;
+      return `${text} ${this.kept ? "The function has not changed." : "The function has changed."}`;
     }
 
     /* The first mapping is news after another one, but what counts is that it is the first. */
