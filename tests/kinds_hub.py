@@ -88,7 +88,7 @@ def llama_causal_lm():
     return hub.LlamaCausalLM(_llama(), preprocessor=None)
 
 
-@kind(**INNER, data=both, grown=("wi", "intermediate"), exact=1e-5)
+@kind(**INNER | {"partly": (1.5,)}, data=both, grown=("wi", "intermediate"), exact=1e-5)
 def t5_backbone():
     """An encoder and a decoder; places by a table of distances for each head."""
     return hub.T5Backbone(num_heads=2, key_value_dim=2, **SMALL)
