@@ -402,7 +402,7 @@ def test_students_learn_from_where_the_teacher_was(request, name):
     start = teacher.evaluate(x, y, verbose=0)
     for student in (net2wider_net(teacher, 2, split="random", seed=0), net2deeper_net(teacher)):
         np.testing.assert_allclose(student.evaluate(x, y, verbose=0), start, rtol=1e-9)
-        student.fit(x, y, batch_size=32, epochs=5, verbose=0)
+        student.fit(x, y, batch_size=32, epochs=2, verbose=0)
         assert student.evaluate(x, y, verbose=0) < start
 
 
