@@ -79,8 +79,8 @@ class Blocks:
     ----------
     calls : list
         The layers and operations of Keras in the order of their calls, those inside others before them.
-    steps : list
-        What runs up to the end of each call.
+    run : tuple
+        The graph, and the calls in it: what `steps` takes.
     found : dict
         From each layer that ends a block to the block, in this order.
     x, least, held : tensor, int, set
@@ -94,7 +94,7 @@ class Blocks:
         self.model = model
         function, calls = self.traced(model)
         self.graph, self.calls = function.graph, [layer for layer, *_ in calls]
-        self.steps = steps(self.graph, calls)
+        self.run = self.graph, calls
         self.variables = rd.handles(bd.variables_of(model))
         self.trained = {id(v) for part in bd.parts(model) for v in part._trainable_variables}  # also while it is frozen
         self.read = {id(inner): self.variables.get(id(outer)) for outer, inner in self.graph.captures}

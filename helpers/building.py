@@ -166,15 +166,20 @@ def check_told(pairs):
     """Refuse copies with other numbers or flags: `get_config` leaves out what may show in long inputs alone."""
     for old, new in pairs:
         for part, its in [] if is_plain(old) else part_pairs(old, new):
-            for key, value in {} if isinstance(part, keras.Model) else vars(part).items():
-                told = (
-                    isinstance(value, (bool, int, float)) and not key.startswith("_") and key not in ("built", "seed")
-                )
-                if told and vars(its).get(key, value) != value:
+            for key, value in _numbers(part).items():
+                if (got := vars(its).get(key, value)) != value:
                     raise Unbuildable(
-                        part,
-                        f"a new one with its settings has {key}={vars(its)[key]}, not {value}; let get_config tell it",
+                        part, f"a new one with its settings has {key}={got}, not {value}; let get_config tell it"
                     )
+
+
+def _numbers(layer):
+    """The numbers and flags that a layer, not a model, has as public attributes."""
+    return {
+        key: value
+        for key, value in ({} if isinstance(layer, keras.Model) else vars(layer)).items()
+        if isinstance(value, (bool, int, float)) and not key.startswith("_") and key not in ("built", "seed")
+    }
 
 
 def settle(layer):

@@ -142,9 +142,9 @@ class Class:
                 f"{', '.join(f'{path[-1]}={values[path] + n}' for path, n in count.items())}, runs other layers than "
                 "its teacher with these blocks repeated"
             )
-        theirs = b.steps(function.graph, calls) if init in EXACT else ()
+        ours, theirs = (b.steps(*run) if init in EXACT else () for run in (self.blocks.run, (function.graph, calls)))
         for (k, block), its in zip(at, theirs, strict=False):
-            if block is None and its != self.blocks.steps[k]:
+            if block is None and its != ours[k]:
                 raise Net2NetError(
                     f"after: layer {self.blocks.calls[k].name!r} would compute something else behind more blocks, as "
                     f"where {type(self.model).__name__} lets kinds of attention alternate; name only later blocks"

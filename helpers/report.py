@@ -198,11 +198,10 @@ def growth(student: keras.Model) -> Growth | Deepened:
     -------
     Growth, or Deepened
         Of a deeper student, a list with one `Deepening` for each layer or block that is followed; ``left`` says what is
-        not, and why. Else a list with one
-        `Grown` for each group of channels: names, old and new width, parameters of its weights before
-        and after, and the reason if it stayed. Prints as a table. Its ``optimizer`` says whether the optimizer goes on
-        or begins fresh, ``new`` which channels of each name are new, and ``rates`` by what to multiply the updates of
-        each weight, as `use_rates` does, so that student and continued teacher stay equal.
+        not, and why. Else a list with one `Grown` for each group of channels: names, old and new width, parameters of
+        its weights before and after, and the reason if it stayed. Prints as a table. Its ``optimizer`` says whether the
+        optimizer goes on or begins fresh, ``new`` which channels of each name are new, and ``rates`` by what to
+        multiply the updates of each weight, as `use_rates` does, so that student and continued teacher stay equal.
 
     Raises
     ------

@@ -4,6 +4,7 @@ import gc
 import os
 import shutil
 
+import cores
 import pytest
 import screen
 import toc
@@ -13,9 +14,7 @@ collect_ignore = ["conftest.py", "mutation.py"]  # no doctests here
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 if "PYTEST_XDIST_WORKER" in os.environ:
-    # One process for each core, so one thread for each process; the chapters' kernels inherit this.
-    for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
-        os.environ.setdefault(name, "1")
+    cores.one_thread()  # the chapters' kernels inherit this
 
 try:
     from hypothesis import settings

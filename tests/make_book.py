@@ -9,6 +9,7 @@ import os
 import sys
 import time
 
+import cores
 import nbformat
 import toc
 import yaml
@@ -19,12 +20,8 @@ from nbclient import NotebookClient
 
 
 def prepare(log):
-    """Let this process, and the kernels that it starts, write into the log instead of on the screen, and use one core.
-
-    Threads of several kernels on the same cores wait for one another: a tenth of the processor's time.
-    """
-    for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
-        os.environ.setdefault(name, "1")
+    """Let this process, and the kernels that it starts, write into the log instead of on the screen, on one core."""
+    cores.one_thread()
     for stream in (1, 2):
         os.dup2(os.open(log, os.O_WRONLY | os.O_APPEND), stream)
 
