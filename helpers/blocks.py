@@ -5,7 +5,6 @@ Blocks are found in the graph that TensorFlow runs, whatever its layers are call
 back over sums to what enters it, and from what is added there back to the last weights.
 """
 
-from collections import Counter
 from typing import Any, NamedTuple
 
 import keras
@@ -34,7 +33,7 @@ PRODUCTS = set(
 QUOTIENTS = ("Div", "DivNoNan", "RealDiv", "Xdivy")
 NORMS = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
 SAME = ("Identity", "StopGradient", "Snapshot", "EnsureShape", "Cast", "CheckNumerics")
-SUMS = ("AddV2", "Add", "AddN", "BiasAdd")
+SUMS = ("AddV2", "Add", "AddN", "BiasAdd", "Sub")
 TAILS = ("Relu", "Relu6")  # which applied twice are what they are once
 
 
@@ -48,6 +47,7 @@ class Block(NamedTuple):
     entering: Any  # Keras' tensors, where the model is a graph of Keras'
     leaving: Any
     nodes: list
+    tail: str | None  # the kind of the activation behind the sum, which leaves what has been through the like
 
 
 class NoBlock(Exception):
@@ -143,7 +143,7 @@ class Blocks:
         """The blocks to repeat: those that take turns, such as attention and dense layers, are joined to one.
 
         A chain, in which each block directly follows another, is cut into the shortest runs that it repeats, by the
-        classes of their layers.
+        classes of their layers. Blocks stay alone where one ends in an activation that the last of the run has not.
         """
         chains = {}
         for block in self.found.values():
@@ -152,8 +152,9 @@ class Blocks:
         for chain in chains.values():
             kinds = [[type(layer) for layer in block.layers] for block in chain]
             size = next(n for n in range(1, len(chain) + 1) if kinds[n:] == kinds[:-n])
-            for i in range(0, len(chain), size):
-                yield _joined(chain[i : i + size])
+            for run in (chain[i : i + size] for i in range(0, len(chain), size)):
+                whole = all(block.tail in (None, run[-1].tail) for block in run)
+                yield from [_joined(run)] if whole else run
 
     def left(self):
         """What gives a sum of its own and is no block, the largest such layers: {layer: `NoBlock`}."""
@@ -171,13 +172,13 @@ class Blocks:
         """Whether a layer gives a sum of numbers that are all computed from those that enter it."""
         given, outputs = self.tensors[layer][0]
         floats = [x for x in given if x.dtype.is_floating]
-        if len(outputs) != 1 or (len(floats) < 2 and len(bd.parts(layer)) < 2):
+        if len(floats) < 2 and len(bd.parts(layer)) < 2:
             return False
-        last = _source(outputs[0])
-        if last.op.type in TAILS:
-            last = _source(last.op.inputs[0])
-        return last.op.type in SUMS and all(
-            any(x is t for x in floats for t in _behind_it(each, x)) for each in last.op.inputs
+        lasts = [_source(_source(output).op.inputs[0] if _tail(output) else output) for output in outputs]
+        return any(
+            last.op.type in SUMS
+            and all(any(x is t for x in floats for t in _behind_it(each, x)) for each in last.op.inputs)
+            for last in lasts
         )
 
     @staticmethod
@@ -229,7 +230,8 @@ class Blocks:
                 continue
             if zeros:
                 leaving = node.outputs[0] if node is not None else None
-                choices.append(self._with_tail(Block(layer, (layer.name,), layers, zeros, x, leaving, nodes)))
+                block = Block(layer, (layer.name,), layers, zeros, x, leaving, nodes, _tail(outputs[0]))
+                choices.append(self._with_tail(block))
         if not choices:
             raise why
         return max(choices, key=lambda block: len(block.layers))
@@ -240,8 +242,8 @@ class Blocks:
         if len(readers) != 1 or len(calls := self.tensors.get(readers[0].operation, ())) != 1:
             return block
         (node,), ((given, outputs),) = readers, calls
-        last = _source(outputs[0]) if len(given) == len(outputs) == 1 else given[0]
-        if last.op.type not in TAILS or _source(last.op.inputs[0]) is not _source(given[0]):
+        last = _source(outputs[0])
+        if len(given) > 1 or len(outputs) > 1 or not _tail(last) or _source(last.op.inputs[0]) is not _source(given[0]):
             return block
         end = node.operation
         return block._replace(
@@ -250,6 +252,7 @@ class Blocks:
             layers=[*block.layers, end],
             leaving=node.outputs[0],
             nodes=[*block.nodes, node],
+            tail=last.op.type,
         )
 
     def _between(self, x, last):
@@ -272,9 +275,8 @@ class Blocks:
 
     def _identity(self, tensor):
         """The weights that must be zero for `tensor` to be `x`, in a block behind one that gives such a tensor."""
-        tensor = _source(tensor)
-        if tensor.op.type in TAILS:  # then what enters the copy has been through the like
-            tensor = tensor.op.inputs[0]
+        if _tail(tensor):  # then what enters the copy has been through the like
+            tensor = _source(tensor).op.inputs[0]
         return list(self._as_entered(tensor, {}).values())
 
     def _as_entered(self, tensor, zeros):
@@ -287,18 +289,16 @@ class Blocks:
             return self._as_entered(op.inputs[0], zeros)
         if op.type not in SUMS:
             raise _behind(op) or NoBlock(f"it does not end in a sum, but in {op.type} ({o.place(op)})")
-        for stream in op.inputs:
+        for stream in list(op.inputs)[: 1 if op.type == "Sub" else None]:
             try:
                 found = self._as_entered(stream, zeros)
                 for other in op.inputs:
                     if other is not stream:
-                        behind = _behind_it(other, self.x)
-                        depends = any(tensor is self.x for tensor in behind)
+                        depends = any(tensor is self.x for tensor in _behind_it(other, self.x))
                         if depends or id(other) not in self.computed:  # else it may be a shortcut
                             found = self._zero(other, found)
                         if not depends:
                             raise NoBlock("what is added there does not depend on what enters")
-                        self._learn(found, behind)
                 return found
             except NoEnd:  # then `x` was found
                 raise
@@ -306,19 +306,12 @@ class Blocks:
                 pass
         raise _behind(op) or Changes(COMPUTED)
 
-    def _learn(self, zeros, behind):
-        """See that no weight that must be zero is read a second time, as where it is tied: zeros may not learn then."""
-        reads = Counter(id(self._weight(t)) for t in behind)
-        for key, variable in zeros.items():
-            if reads[key] > 1:
-                raise NoEnd(f"weight {variable.path!r}, which its branch reads several times: zeros may never learn")
-
     def _weight(self, tensor):
         """The weight that is read as a tensor, or None."""
         return self.read.get(id(tensor.op.inputs[0])) if tensor.op.type == "ReadVariableOp" else None
 
-    def _zero(self, tensor, zeros):
-        """The weights that must be zero for `tensor` to be, with those that are already."""
+    def _zero(self, tensor, zeros, learn=True):
+        """The weights that must be zero for `tensor` to be, and can `learn`; with those that are already."""
         op = tensor.op
         floats = [t for t in o.entering(op) if t.dtype.is_floating]
         if tensor is self.x:
@@ -337,40 +330,49 @@ class Blocks:
         elif op.type in QUOTIENTS:
             floats = floats[:1]
         elif op.type in PRODUCTS:
-            return self._one_zero(op, floats, zeros)
+            return self._one_zero(op, floats, zeros, learn)
         elif op.type == "IdentityN":  # around a function with a gradient of its own, such as silu
             floats = [op.inputs[tensor.value_index]]
-        elif op.type in FLAT:
-            raise _flat(op)
-        elif op.type not in STILL or not floats:
+        elif not floats or (op.type not in STILL and op.type not in FLAT):
             raise NoEnd(f"{op.type} ({o.place(op)})")
+        elif op.type in FLAT and learn:
+            raise _flat(op)
         found = zeros
         for each in floats:
-            found = self._zero(each, found)
+            found = self._zero(each, found, learn)
         new = found.keys() - zeros.keys()
+        if not learn:
+            return found
         if op.type in QUOTIENTS and self._steep(op.inputs[1], new):
             raise _steep(op)
         if op.type == "SelectV2" and self._steep(op.inputs[0], new) and any(id(t) not in self.computed for t in floats):
             raise _flat(op)
         return found
 
-    def _one_zero(self, op, factors, zeros):
+    def _one_zero(self, op, factors, zeros, learn):
         """The weights for a product: those of a factor of weights alone, if there is one that they make zero."""
+        refusals = []
         for factor in sorted(factors, key=lambda factor: id(factor) in self.computed):
             try:
-                found = self._zero(factor, zeros)
+                found = self._zero(factor, zeros, learn)
             except NoBlock as error:
-                refusal = error
+                refusals.append(error)
                 continue
+            if not learn:
+                return found
             others = [other for other in factors if other is not factor] or [factor]
             new = found.keys() - zeros.keys()
             if any(self._vanishes(other, found) for other in others):
-                refusal = _flat(op)
+                refusals.append(_flat(op))
             elif any(self._steep(other, new) for other in others):
-                refusal = _steep(op)
+                refusals.append(_steep(op))
+            elif id(factor) not in self.computed and any(self._reads(other, new) for other in others):
+                refusals.append(
+                    NoEnd(f"{op.type} ({o.place(op)}) with what the same weight makes: zeros may never learn")
+                )
             else:
                 return found
-        raise refusal
+        raise refusals[0]
 
     def _vanishes(self, factor, zeros):
         """Whether a factor is zero where these weights are: then the gradient of the other one is zero too."""
@@ -378,14 +380,18 @@ class Blocks:
             untrained = id(weight) in self.trained and not keras.ops.any(weight)  # as of LoRA
             return id(weight) in zeros or untrained
         try:
-            return len(self._zero(factor, zeros)) == len(zeros)
+            return len(self._zero(factor, zeros, learn=False)) == len(zeros)
         except NoBlock:
             return False
 
     def _steep(self, tensor, new):
         """Whether what these weights make is compared with something, as in a ReLU with a threshold, or normalized."""
         steep = [t for t in _behind_it(tensor, self.x) if t.op.type in STEEP]
-        return any(id(self._weight(t)) in new for each in steep for t in _behind_it(each, self.x))
+        return any(self._reads(each, new) for each in steep)
+
+    def _reads(self, tensor, weights):
+        """Whether a tensor is made with any of these weights."""
+        return any(id(self._weight(t)) in weights for t in _behind_it(tensor, self.x))
 
 
 def _flat(op):
@@ -404,6 +410,12 @@ def _joined(blocks):
     """Blocks that follow one another as one block."""
     parts = {name: [each for b in blocks for each in getattr(b, name)] for name in ("layers", "zeros", "nodes")}
     return blocks[-1]._replace(entering=blocks[0].entering, **parts)
+
+
+def _tail(tensor):
+    """The kind of the activation that makes a tensor, if it is one that may stand behind a sum."""
+    kind = _source(tensor).op.type
+    return kind if kind in TAILS else None
 
 
 def _behind(op):

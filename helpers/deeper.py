@@ -51,8 +51,8 @@ def net2deeper_net(
         is not changed.
     after : str, list of str, or None
         Names of layers; of a block the layer that is one, or the sum that ends it. "blocks": all residual blocks, those
-        that take turns, such as attention and dense layers of a Transformer, together. None: all blocks, or all Dense
-        and convolution layers that allow it where there are none.
+        that take turns, such as attention and dense layers of a Transformer, together. None: all blocks; where there
+        are none, all Dense and convolution layers that allow it.
     init : {"net2deeper", "fresh", "stacking", "randominit"}
         "net2deeper" and "fresh" keep the function; blocks are copies, or have fresh weights, and end in zeros. Two
         baselines do not: "stacking" lets the blocks follow one another twice; "randominit" draws all new weights.
@@ -159,12 +159,22 @@ def _of_a_class(teacher, names, init, rng):
         chosen = [_chosen(blocks, name) for name in names]
     student, origin = repeating.Class(blocks).deeper(chosen, init, rng)
     left = [] if isinstance(names, list) else _left(blocks)
+    if names is None:
+        no_place = f"it is in no block, and {type(teacher).__name__} has no place for other layers"
+        left += [Left(layer.name, no_place, True) for layer in _beside(blocks, teacher._flatten_layers())]
     return student, origin, Deepened([_told(block, [], init) for block in chosen], left)
 
 
 def _left(blocks):
     """What is no block among blocks, for the report."""
     return [Left(layer.name, str(why), isinstance(why, bl.Changes)) for layer, why in blocks.left().items()]
+
+
+def _beside(blocks, layers):
+    """Those Dense and convolutions among layers that are in no block, and in nothing that might have been one."""
+    wholes = [*blocks.left(), *(layer for block in blocks.found.values() for layer in block.layers)]
+    inside = {id(part) for whole in wholes for part in bd.parts(whole)}
+    return [layer for layer in layers if type(layer) in KINDS and id(layer) not in inside]
 
 
 def _chosen(blocks, name):
@@ -236,10 +246,11 @@ class _Plan:
             self.blocks = list(self.all.runs())
             if not self.blocks and names:
                 raise _none(graph.model, self.all)
-            if self.blocks:
-                self.left = _left(self.all)
-            else:
+            self.left = _left(self.all)
+            if not self.blocks:
                 self._layers()
+            elif names is None:
+                self._leave()
         for name in names if isinstance(names, list) else ():
             self._follow(name)
         if self.places and init not in ("net2deeper", "randominit"):
@@ -263,6 +274,12 @@ class _Plan:
                 f"after: no layer of {self.graph.model.name!r} can be followed by an identity: it takes a hidden Dense "
                 "or convolution" + (" with an idempotent activation" if self.activation == "same" else "")
             )
+
+    def _leave(self):
+        """Tell of each Dense and convolution that none comes behind it, since blocks alone are repeated."""
+        for layer in _beside(self.all, self.known):
+            _, why = self._activation(identities.place(self.graph, layer))
+            self.left.append(Left(layer.name, why or "blocks alone are repeated; name it in `after`", True))
 
     def _activation(self, place):
         """The activation that a new layer gets, and why none can come."""

@@ -1,5 +1,7 @@
 """What grew in a student, and what stayed and why."""
 
+import itertools
+import operator
 import weakref
 from typing import NamedTuple
 
@@ -129,6 +131,11 @@ def _went_on(law, optimizer):
     return f"begins fresh: {law}" if isinstance(law, str) else "goes on"
 
 
+def _few(names):
+    """Names as a table has room for them."""
+    return ", ".join(names) if len(names) <= 3 else f"{names[0]} and {len(names) - 1} others"
+
+
 class Deepening(NamedTuple):
     """What came behind one layer: its name, the new layers, and how they begin."""
 
@@ -168,11 +175,11 @@ class Deepened(list):
 
     def _rows(self):
         for after, layers, how in self:
-            names = ", ".join(layer.name for layer in layers if layer.weights) or "a block of its class"
+            names = _few([layer.name for layer in layers if layer.weights]) or "a block of its class"
             count = sum(layer.count_params() for layer in layers)
             yield after, names, f"{count:,}" if layers else "", how
-        for name, reason, _ in self.left:
-            yield name, "nothing", "", reason
+        for reason, left in itertools.groupby(self.left, key=operator.attrgetter("reason")):
+            yield _few([each.name for each in left]), "nothing", "", reason
 
     def __repr__(self):
         rows = [self.HEAD, *self._rows()]

@@ -266,11 +266,23 @@ def in_batches(t, x):
     return kl.BatchNormalization(name="last")(kl.Dense(6, use_bias=False)(x))
 
 
-@pytest.mark.parametrize("branch", [conditioned, hidden, gated, swish, in_groups, coarser, adapted, in_batches])
+def at_each_time(t, x):
+    return kl.TimeDistributed(kl.Dense(6), name="last")(x)
+
+
+def taken_off(t, x):
+    return kl.Dense(6, name="last")(x)
+
+
+BRANCHES = [conditioned, hidden, gated, swish, in_groups, coarser, adapted, in_batches, at_each_time, taken_off]
+
+
+@pytest.mark.parametrize("branch", BRANCHES)
 def test_the_last_weights_of_a_branch_are_zero_and_learn(branch):
     inputs, t = keras.Input((4, 6), name="x"), keras.Input((1, 3), name="t")
     x = kl.Dense(6, name="first")(inputs)
-    sum_ = kl.Add(name="sum", dtype="mixed_bfloat16" if branch is coarser else None)([x, branch(t, x)])
+    ends = kl.Subtract if branch is taken_off else kl.Add
+    sum_ = ends(name="sum", dtype="mixed_bfloat16" if branch is coarser else None)([x, branch(t, x)])
     teacher = keras.Model([inputs, t], kl.Dense(2, name="end", dtype="float32")(sum_))
     if branch not in (adapted, in_batches):  # what is not trained yet holds zeros elsewhere
         randomize(teacher)
@@ -430,6 +442,17 @@ def test_the_activation_behind_a_sum_belongs_to_the_block(float64):
         assert relative_gap(teacher, student) == 0
 
 
+def test_blocks_are_not_joined_over_an_activation_that_the_last_has_not(float64):
+    """The last gives numbers below zero, which the activation inside a copy of both would cut off."""
+    source = keras.Input((3, 4))
+    one = kl.ReLU(name="one")(kl.Add()([source, kl.Dense(4)(source)]))
+    two = kl.Add(name="two")([one, kl.Conv1D(4, 1, name="conv")(one)])
+    teacher = randomize(keras.Model(source, kl.Dense(2)(two)))
+    student = net2deeper_net(teacher, "blocks")
+    assert [each.after for each in growth(student)] == ["one", "two"]
+    assert relative_gap(teacher, student) == 0
+
+
 def test_masks_and_other_arguments_go_to_the_copy(float64):
     words = keras.Input((6,), dtype="int32")
     x = kl.Embedding(9, 8, mask_zero=True)(words)
@@ -571,6 +594,11 @@ class Nearly(kl.Layer):
             return x + keras.ops.relu(y)
         if self.kind == "tied":
             return x + keras.ops.matmul(keras.ops.relu(y), keras.ops.transpose(self.dense.kernel))
+        if self.kind == "tied once":
+            kernel = keras.ops.convert_to_tensor(self.dense.kernel)
+            return x + keras.ops.relu(x @ kernel + self.dense.bias) @ kernel
+        if self.kind == "bent square":
+            return x + y * keras.ops.relu(y)
         if self.kind == "post":
             return self.norm(x + y)
         if self.kind == "square":
@@ -597,7 +625,9 @@ class Nearly(kl.Layer):
         ("sigmoid", "no weight at the end of its branch, but Sigmoid"),
         ("relu", r"but Relu \(.*\), whose slope at 0 is 0: zeros before it would never learn"),
         ("post", r"a normalization behind the sum would have to be undone, which no weights can \(.*norm"),
-        ("tied", r"but weight '.*kernel', which its branch reads several times: zeros may never learn"),
+        ("tied", r"but MatMul \(.*\) with what the same weight makes: zeros may never learn"),
+        ("tied once", r"but BatchMatMulV2 \(.*\) with what the same weight makes: zeros may never learn"),
+        ("bent square", r"but Mul \(.*\), whose slope at 0 is 0"),
         ("number", "no weight at the end of its branch, but a number"),
         ("square", r"but Mul \(.*\), whose slope at 0 is 0"),
         ("threshold", r"but SelectV2 \(.*\), whose slope at 0 is 0"),
@@ -664,21 +694,63 @@ def beside_a_block(*others):
 def test_what_is_no_block_among_blocks_is_told():
     twice = ResidualBlock(name="twice")
     model = beside_a_block(
-        Projection(name="same"), Nearly("post", name="post"), kl.Dense(9), Projection(name="wide"), twice, twice
+        Projection(name="same"),
+        Nearly("post", name="post"),
+        kl.Dense(9, name="dense"),
+        Projection(name="wide"),
+        twice,
+        twice,
     )
     with pytest.warns(UserWarning, match=r"2 layers or blocks have nothing new behind; growth\(student\) says why"):
         student = net2deeper_net(model)
     report = growth(student)
     assert [each.after for each in report] == ["block"]
     told = {each.name: (each.natural, each.reason) for each in report.left}
-    assert list(told) == ["same", "post", "wide", "twice"]
-    assert [natural for natural, _ in told.values()] == [True, False, True, False]
+    assert list(told) == ["same", "post", "wide", "twice", "first", "dense", "end"]
+    assert [natural for natural, _ in told.values()] == [True, False, True, False, True, True, True]
     for words, (_, reason) in zip(
-        ("its shortcut", "normalization", "its shape", "several"), told.values(), strict=True
+        ("its shortcut", "normalization", "its shape", "several", "blocks alone", "blocks alone", "the model's output"),
+        told.values(),
+        strict=True,
     ):
         assert words in reason
     assert re.search(r"^post +nothing +a normalization behind", str(report), re.MULTILINE)
-    assert report._repr_html_().count("<tr>") == 6
+    assert re.search(r"^first, dense +nothing +blocks alone are repeated", str(report), re.MULTILINE)
+    assert report._repr_html_().count("<tr>") == 8
+
+
+def test_blocks_that_are_all_refused_are_told_beside_layers_that_are_followed():
+    source = keras.Input((6,))
+    x = Nearly("post", name="second")(Nearly("post", name="first")(source))
+    model = randomize(keras.Model(source, kl.Dense(2, name="end")(kl.Dense(3, "relu", name="hidden")(x))))
+    with pytest.warns(UserWarning, match="2 layers or blocks have nothing new behind"):
+        report = growth(net2deeper_net(model))
+    assert [each.after for each in report] == ["hidden"]
+    assert {each.name: each.natural for each in report.left} == {"first": False, "second": False, "end": True}
+
+
+def test_blocks_that_give_several_tensors_are_told():
+    model = hub.T5Backbone(
+        vocabulary_size=9, num_layers=2, num_heads=2, hidden_dim=4, intermediate_dim=6, key_value_dim=2
+    )
+    with pytest.raises(Net2NetError, match="'transformer_encoder_layer_0' is none, because it gives 2 tensors"):
+        net2deeper_net(model)
+
+
+def test_what_has_no_place_in_a_class_is_told():
+    backbone = hub.ViTBackbone(
+        image_shape=(4, 4, 3), patch_size=(2, 2), num_layers=1, num_heads=1, hidden_dim=4, mlp_dim=4
+    )
+    model = hub.ViTImageClassifier(backbone=backbone, num_classes=3, preprocessor=None)
+    left = growth(net2deeper_net(model)).left
+    assert [each.name for each in left] == ["patch_embedding", "predictions"]
+    assert left[0].reason == "it is in no block, and ViTImageClassifier has no place for other layers"
+    assert growth(net2deeper_net(model, "blocks")).left == []
+
+
+def test_many_names_are_counted():
+    model = beside_a_block(*[kl.Dense(6, name=f"dense{i}") for i in range(3)])
+    assert re.search(r"^first and 3 others +nothing ", str(growth(net2deeper_net(model))), re.MULTILINE)
 
 
 def test_layers_that_no_identity_can_follow_are_told():
@@ -699,7 +771,7 @@ def test_layers_that_no_identity_can_follow_are_told():
 def test_what_nobody_expects_to_be_repeated_gives_no_warning(projections, recwarn):
     model = beside_a_block(*[Projection(name="same")] * projections)
     report = growth(net2deeper_net(model, "blocks"))
-    assert [each.name for each in report.left] == ["same"] * projections
+    assert [each.name for each in report.left] == ["same"] * projections  # "blocks": nothing else is asked for
     assert not [str(warning.message) for warning in recwarn if "nothing new" in str(warning.message)]
 
 
