@@ -1089,6 +1089,21 @@ def test_function_gap_uses_inference_mode():
     assert function_gap(model, model) == 0
 
 
+@pytest.mark.parametrize(("least", "most"), [(1, 6), (64, 200)])
+def test_function_gap_draws_what_the_teacher_takes(least, most):
+    class Window(kl.Layer):
+        def call(self, x):
+            if x.shape[1] is not None and not least <= x.shape[1] <= most:
+                raise ValueError("it takes no such length")
+            return x
+
+    source = keras.Input((None, 3))
+    model = keras.Model(source, kl.Dense(2)(Window()(source)))
+    assert function_gap(model, model) == 0
+    with pytest.raises(Net2NetError, match="it takes no such length"):
+        function_gap(model, model, np.zeros((2, most + 1, 3)))
+
+
 def test_function_gap_refuses_other_shapes():
     x = keras.Input((4,))
     h = kl.Dense(3)(x)
