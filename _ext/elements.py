@@ -16,8 +16,17 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
-ROOMS = {"net2net-deepen": "explore", "net2net-lab": "lab", "net2net-race": "race", "net2net-widen": "explore"}
-OPTIONS = "width seed way noise mapping parts unit kind activation layers v size tap study arms axis measure without at"
+ROOMS = {
+    "net2net-deepen": "explore.deepen",
+    "net2net-lab": "lab.lab",
+    "net2net-map": "growth_map.growth_map",
+    "net2net-race": "race.race",
+    "net2net-widen": "explore.widen",
+}
+OPTIONS = (
+    "width seed way noise mapping parts unit kind activation layers v size tap study arms axis measure without at "
+    "frontier grown arm rival budget fraction"
+)
 
 
 def word(text):
@@ -35,8 +44,8 @@ class Element(SphinxDirective):
 
     def run(self):
         """Return the element's markup."""
-        room = importlib.import_module(f"helpers.{ROOMS[self.name]}")
-        make = getattr(room, self.name.removeprefix("net2net-"))
+        room, name = ROOMS[self.name].split(".")
+        make = getattr(importlib.import_module(f"helpers.{room}"), name)
         play = " play" if self.options.pop("play", "") is None else ""  # a matter of the page, not of the state
         markup = make(**self.options).markup().replace(self.name, self.name + play, 1)
         return [nodes.raw("", markup, format="html")]

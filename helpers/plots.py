@@ -25,6 +25,7 @@ __all__ = [
     "function_curves",
     "gap_chart",
     "growth_curves",
+    "growth_map",
     "intervals",
     "kernels_on_image",
     "lab_curves",
@@ -495,6 +496,51 @@ def difference_map(panels, xlabel, ylabel):
         axes.set_ylabel(ylabel)
         axes.set_title(title, loc="left", fontweight="bold")
     grid.flat[-1].set_xlabel(xlabel)
+    return figure
+
+
+@_in_style
+def growth_map(rows, columns, cells, chosen, title):
+    """Where growing pays: blue cells win, orange ones lose, gray ones are not certain, each with its number and word.
+
+    Parameters
+    ----------
+    rows, columns : list of str
+        Parts of the budget after which it grew, and budgets.
+    cells : list of (float, str)
+        Row by row: the difference from the rival, and "wins", "level", "loses", or "open" for one seed.
+    chosen : int
+        The cell that is framed.
+    title : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    shape = (len(rows), len(columns))
+    figure, axes = _figure(1.1 + 0.52 * len(rows))
+    most = max(abs(mean) for mean, _ in cells) or 1
+    paints = []
+    for mean, verdict in cells:
+        depth = 0.2 + 0.4 * abs(mean) / most  # so pale that black can be read on them
+        paints.append(mpl.colors.to_rgba({"wins": BLUE, "loses": VERMILION}.get(verdict, "#888888")))
+        paints[-1] = (*paints[-1][:3], depth if verdict in ("wins", "loses") else 0.12)
+    axes.pcolormesh(np.reshape(paints, (*shape, 4)), edgecolors="white", lw=3)
+    for number, (mean, verdict) in enumerate(cells):
+        y, x = divmod(number, len(columns))
+        signed = f"{mean:+.3f}".replace("-", "−") if mean else "0.000"
+        axes.text(x + 0.5, y + 0.36, signed, ha="center", va="center", fontweight="bold")
+        word = "1 seed" if verdict == "open" else verdict
+        axes.text(x + 0.5, y + 0.72, word, ha="center", va="center", fontsize=8.5)
+    y, x = divmod(chosen, len(columns))
+    axes.add_patch(Rectangle((x, y), 1, 1, fill=False, ec=INK, lw=2.4, clip_on=False))
+    axes.set_xticks(np.arange(shape[1]) + 0.5, columns)
+    axes.set_yticks(np.arange(shape[0]) + 0.5, rows)
+    axes.invert_yaxis()
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.set(xlabel="budget, in characters a weight", ylabel="grown after")
+    figure.suptitle(title, x=0.01, ha="left", fontsize=10.5, fontweight="bold")
     return figure
 
 

@@ -16,7 +16,7 @@ import toc
 from address import ROOT
 from test_pages import WIDTHS, Visit, barriers, read, serve
 
-from helpers import explore, race
+from helpers import explore, growth_map, race
 
 pytestmark = pytest.mark.browser
 WEB = ROOT / "book" / "web"
@@ -26,6 +26,7 @@ PANELS = {
     "deepen": explore.deepen,
     "deepen-conv": lambda: explore.deepen(kind="conv"),
     "deepen-block": lambda: explore.deepen(kind="block"),
+    "map": growth_map.growth_map,
     "race": race.race,
 }
 FILES = sorted(path.name for path in WEB.glob("net2net*"))
@@ -170,7 +171,7 @@ def test_every_control_has_a_name_and_can_be_reached_by_keyboard(show, panel):
     page = show(panel)
     wanted = page.evaluate(
         """[...document.querySelectorAll('.n2n-live :is(input:not([type=radio]), button, select, input:checked)')]
-            .filter((control) => !control.disabled).length"""
+            .filter((control) => !control.disabled && control.tabIndex === 0).length"""
     )
     reached = set()
     for _ in range(wanted):

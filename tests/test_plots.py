@@ -66,6 +66,13 @@ CALLS = {
         "growth factor",
         "units",
     ),
+    "growth_map": lambda: plots.growth_map(
+        ["an eighth", "seven tenths"],
+        ["4", "8", "16", "32"],
+        [(-0.123, "wins"), (0.0, "level"), (0.3, "loses"), (0.1, "open")] * 2,
+        7,
+        "Test loss, less that of the same network from scratch",
+    ),
     "lab_curves": lambda: plots.lab_curves(
         {kind: (kind, np.arange(3), np.array([0.1, 0.8, 0.9])) for kind in list(plots.LAB)[:6]}
     ),

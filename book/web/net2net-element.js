@@ -45,15 +45,15 @@ globalThis.Net2NetElement ??= class extends HTMLElement {
   }
 
   /* Letters at the ends of curves, moved apart where they would overlap, and none below the floor. */
-  static spread(ends, floor) {
+  static spread(ends, floor, gap = 13) {
     const near = (a, b) => Math.abs(a.x - b.x) < 14;
     ends.sort((a, b) => a.y - b.y);
     ends.forEach((end, i) => {
-      for (const above of ends.slice(0, i)) if (near(above, end)) end.y = Math.max(end.y, above.y + 13);
+      for (const above of ends.slice(0, i)) if (near(above, end)) end.y = Math.max(end.y, above.y + gap);
     });
     ends.reverse().forEach((end, i) => {
       end.y = Math.min(end.y, floor);
-      for (const below of ends.slice(0, i)) if (near(below, end)) end.y = Math.min(end.y, below.y - 13);
+      for (const below of ends.slice(0, i)) if (near(below, end)) end.y = Math.min(end.y, below.y - gap);
     });
     for (const { text, x, y, color } of ends) Net2NetElement.put(text, { x, y, style: `fill: ${color}` });
   }
