@@ -609,6 +609,9 @@ def lines(x, curves, xlabel="", ylabel="", logx=False, logy=False, ylim=None, ma
     axes.set(xlabel=xlabel, ylabel=ylabel)
     if logx:
         axes.set_xscale("log")
+        if len(x) < 7:  # then each has room
+            axes.set_xticks(x, [f"{each:g}" for each in x])
+            axes.minorticks_off()
     if logy:
         axes.set_yscale("log")
     if ylim:
