@@ -1068,6 +1068,7 @@ def test_pages_load_the_scripts_of_their_elements_and_no_others(html, name):
         ("03_net2widernet", "net2net-widen"),
         ("04_net2deepernet", "net2net-deepen"),
         ("07_mnist_experiment", "net2net-race"),
+        ("09_is_it_effective", "net2net-map"),
     ],
 )
 def test_elements_live_on_their_pages(browser, html, name, tag):
