@@ -1,6 +1,7 @@
 """Kinds of models: architectures of KerasHub, and tasks on top of them.
 
-A backbone gives its hidden channels out, so that its residual width must stay; with a task on top it grows too.
+A backbone gives its hidden channels out, so that its residual width must stay; with a task on top it grows too. What
+grows in a backbone alone does so by 1.5, and all of it, below a task, by 2.
 """
 
 import keras
@@ -31,7 +32,8 @@ def image(rng, batch):
 
 SMALL = {"vocabulary_size": 7, "num_layers": 1, "hidden_dim": 4, "intermediate_dim": 6}
 KEYS = {"statues": ("key/bias",)}
-INNER = {"whole": (), "partly": (1.5, 2)}
+INNER = {"whole": (), "partly": (1.5,)}
+ALL = {"whole": (2,), "partly": ()}
 
 
 def _bert():
@@ -44,7 +46,7 @@ def bert_backbone():
     return _bert()
 
 
-@kind(2, **KEYS, data=pairs, fixed=("logits/bias",))
+@kind(**ALL, **KEYS, data=pairs, fixed=("logits/bias",))
 def bert_classifier():
     """Everything twice as wide, but for what comes out."""
     return hub.BertTextClassifier(_bert(), num_classes=2, preprocessor=None)
@@ -60,7 +62,7 @@ def gpt2_backbone():
     return _gpt2()
 
 
-@kind(2, **KEYS, data=text)
+@kind(**ALL, **KEYS, data=text)
 def gpt2_causal_lm():
     """Words and scores are tied."""
     return hub.GPT2CausalLM(_gpt2(), preprocessor=None)
@@ -82,13 +84,13 @@ def llama_backbone():
     return _llama()
 
 
-@kind(2, data=text, exact=1e-5)
+@kind(**ALL, data=text, exact=1e-5)
 def llama_causal_lm():
     """With an output of its own; twice as wide by twice as many heads."""
     return hub.LlamaCausalLM(_llama(), preprocessor=None)
 
 
-@kind(**INNER | {"partly": (1.5,)}, data=both, grown=("wi", "intermediate"), exact=1e-5)
+@kind(**INNER, data=both, grown=("wi", "intermediate"), exact=1e-5)
 def t5_backbone():
     """An encoder and a decoder; places by a table of distances for each head."""
     return hub.T5Backbone(num_heads=2, key_value_dim=2, **SMALL)
@@ -104,7 +106,7 @@ def vit_backbone():
     return _vit()
 
 
-@kind(2, **KEYS, data=image, fixed=("predictions/bias",))
+@kind(**ALL, **KEYS, data=image, fixed=("predictions/bias",))
 def vit_classifier():
     """A head on the token of the class."""
     return hub.ViTImageClassifier(_vit(), num_classes=2, preprocessor=None)
@@ -120,7 +122,7 @@ def resnet_backbone():
     return hub.ResNetBackbone([64], [3], [64, 6, 4], [1, 1, 1], [1, 1, 1], "basic_block", image_shape=(6, 6, 3))
 
 
-@kind(**INNER, data=maps, grown=("conv1_conv", "stack1"))
+@kind(**INNER | {"partly": (2,)}, data=maps, grown=("conv1_conv", "stack1"))
 def resnet_classifier():
     """Bottlenecks; all but the first stack grows by any factor."""
     backbone = hub.ResNetBackbone([4], [3], [64, 4], [1, 1], [1, 2], "bottleneck_block", image_shape=(6, 6, 3))

@@ -10,6 +10,7 @@ import tensorflow as tf
 from keras import layers as kl
 
 from helpers import ParametricActivation
+from helpers import reading as rd
 from helpers.proof import example_inputs
 
 EXACT = {"float64": 1e-12, "float32": 1e-5}  # gap, as a part of the largest output
@@ -41,6 +42,30 @@ def eagerly():
     tf.config.run_functions_eagerly(True)
     yield
     tf.config.run_functions_eagerly(False)
+
+
+SHARED = {}  # from each model that tests share, and leave as it is, to its traces
+
+
+def shared(model):
+    """Say that nothing will change a model, so that `traced_once` holds for it; return it."""
+    SHARED[model] = {}
+    return model
+
+
+@pytest.fixture
+def traced_once(monkeypatch):
+    """A model that tests share is traced the first time that it is read, and not again for each student."""
+    trace = rd.trace
+
+    def once(model, x=None, length=None, batch=rd.BATCH):
+        if model not in SHARED or x is not None:
+            return trace(model, x, length, batch)
+        if (length, batch) not in SHARED[model]:
+            SHARED[model][length, batch] = trace(model, x, length, batch)
+        return SHARED[model][length, batch]
+
+    monkeypatch.setattr(rd, "trace", once)
 
 
 def randomize(model, seed=0):

@@ -8,10 +8,13 @@ import keras
 import numpy as np
 import pytest
 from keras import layers as kl
-from kinds import all_kinds, gap, run, varies
-from models_for_tests import dtype
+from kinds import all_kinds, gap, run, shake, varies
+from models_for_tests import dtype, shared, traced_once
 
 from helpers import Net2NetError, grow_into, growth, net2wider_net
+
+pytestmark = pytest.mark.usefixtures("traced_once")
+__all__ = ["traced_once"]
 
 ALL = all_kinds()
 WIDENED = {name: one for name, one in ALL.items() if not one.scales}
@@ -27,12 +30,19 @@ def float64():
 
 
 @functools.cache
+def both(name):
+    """A teacher, inputs, and what the teacher makes of them with other weights and with those that it has."""
+    one = ALL[name]
+    teacher = one.model(seed=1)
+    x = one.inputs(teacher)
+    other = run(teacher, x)
+    return shared(teacher), x, other, run(shake(teacher), x)
+
+
 def case(name):
     """A kind, its teacher, inputs, and what the teacher makes of them."""
-    one = ALL[name]
-    teacher = one.model()
-    x = one.inputs(teacher)
-    return one, teacher, x, run(teacher, x)
+    teacher, x, _, before = both(name)
+    return ALL[name], teacher, x, before
 
 
 def values(model):
@@ -89,8 +99,8 @@ def check_growth(one, teacher, student, whole):
 @pytest.mark.parametrize("name", ALL)
 def test_a_kind_is_alive(name):
     """Its outputs differ between examples and with its weights, and are the same when it is asked again."""
-    one, teacher, x, before = case(name)
-    assert varies(before, run(one.model(seed=1), x))
+    teacher, x, other, before = both(name)
+    assert varies(before, other)
     assert gap(before, run(teacher, x)) == 0
 
 
