@@ -6,9 +6,13 @@ import json
 import keras
 import numpy as np
 import pytest
+from models_for_tests import shared, traced_once
 
 from helpers import function_gap, tasks
 from helpers.studies import SQUARE, STUDIES, attacked, changed, redundancy
+
+pytestmark = pytest.mark.usefixtures("traced_once")
+__all__ = ["traced_once"]
 
 ARMS = [(study.name, arm) for study in STUDIES.values() for arm in study.arms]
 
@@ -16,7 +20,13 @@ ARMS = [(study.name, arm) for study in STUDIES.values() for arm in study.arms]
 @pytest.fixture(scope="module")
 def teachers():
     """Each study's teacher, untrained."""
-    return {name: study.teacher() for name, study in STUDIES.items()}
+    return {name: shared(study.teacher()) for name, study in STUDIES.items()}
+
+
+@pytest.fixture(scope="module")
+def students(teachers):
+    """Called with a study's name and an arm: its student before any training, made once."""
+    return functools.cache(lambda name, arm: STUDIES[name].arms[arm].begin(teachers[name], seed=0))
 
 
 @functools.cache
@@ -32,36 +42,24 @@ def shapes(model):
     return [tuple(weight.shape) for weight in model.weights]
 
 
-@pytest.fixture(scope="module")
-def shapes_from_scratch(teachers):
-    """Called with a study's name and an arm; each network is built once for all arms that are compared with it."""
-
-    @functools.cache
-    def find(name, arm):
-        assert not STUDIES[name].arms[arm].scratch
-        return shapes(STUDIES[name].arms[arm].begin(teachers[name], seed=0))
-
-    return find
-
-
 @pytest.mark.parametrize(("name", "arm"), ARMS)
-def test_a_student_has_the_size_of_its_network_from_scratch(name, arm, teachers, shapes_from_scratch):
-    study = STUDIES[name]
-    student = study.arms[arm].begin(teachers[name], seed=0)
+def test_a_student_has_the_size_of_its_network_from_scratch(name, arm, teachers, students):
+    study, student = STUDIES[name], students(name, arm)
     for grow, _ in study.arms[arm].then:
         student = grow(student, seed=0)
     assert student.compiled
     if scratch := study.arms[arm].scratch:
-        assert shapes(student) == shapes_from_scratch(name, scratch)
+        assert not study.arms[scratch].scratch
+        assert shapes(student) == shapes(students(name, scratch))
         assert shapes(student) != shapes(teachers[name])
 
 
 @pytest.mark.parametrize(
     ("name", "arm"), [(name, arm) for name, arm in ARMS if " x" in arm and name.startswith(("mnist", "capa"))]
 )
-def test_a_wider_student_is_as_wide_as_its_name_says(name, arm, teachers):
+def test_a_wider_student_is_as_wide_as_its_name_says(name, arm, teachers, students):
     factor = float(arm.split(" x")[1])
-    old, new = teachers[name], STUDIES[name].arms[arm].begin(teachers[name], seed=0)
+    old, new = teachers[name], students(name, arm)
     *hidden, _ = (layer.name for layer in old.layers if layer.weights)
     for layer in hidden:
         assert new.get_layer(layer).kernel.shape[-1] == factor * old.get_layer(layer).kernel.shape[-1]
@@ -99,9 +97,8 @@ def test_names_tell_who_began_from_scratch(name):
     assert all(arms[arm.scratch] and arm.scratch.startswith("scratch") for arm in arms.values() if arm.scratch)
 
 
-def test_inception_is_deepened_by_a_vertical_kernel_and_then_a_horizontal_one(teachers):
-    teacher = teachers["inception_deeper"]
-    student = STUDIES["inception_deeper"].arms["net2deeper"].begin(teacher, seed=0)
+def test_inception_is_deepened_by_a_vertical_kernel_and_then_a_horizontal_one(teachers, students):
+    teacher, student = teachers["inception_deeper"], students("inception_deeper", "net2deeper")
     for name in SQUARE:
         assert student.get_layer(f"{name}_deeper").kernel_size == (3, 1)
         assert student.get_layer(f"{name}_deeper_deeper").kernel_size == (1, 3)
@@ -109,12 +106,12 @@ def test_inception_is_deepened_by_a_vertical_kernel_and_then_a_horizontal_one(te
     assert function_gap(teacher, student, images) < 1e-4
 
 
-def test_shares_between_equal_and_random_ones_keep_the_function(teachers):
-    arms, teacher = STUDIES["symmetry"].arms, teachers["symmetry"]
+def test_shares_between_equal_and_random_ones_keep_the_function(teachers, students):
+    teacher = teachers["symmetry"]
     images = np.random.default_rng(0).random((20, 28, 28, 1), dtype="float32")
     last = {}
     for arm in ("equal", "shares 0.1", "shares 1"):
-        student = arms[arm].begin(teacher, seed=0)
+        student = students("symmetry", arm)
         assert function_gap(teacher, student, images) < 1e-6
         last[arm] = student.get_layer("digits").get_weights()[0]
     between = 0.9 * last["equal"] + 0.1 * last["shares 1"]
@@ -122,10 +119,9 @@ def test_shares_between_equal_and_random_ones_keep_the_function(teachers):
     assert not np.allclose(last["equal"], last["shares 1"], rtol=0.05)
 
 
-def test_redundancy_of_copies_and_of_fresh_channels(teachers):
-    arms, teacher = STUDIES["symmetry"].arms, teachers["symmetry"]
+def test_redundancy_of_copies_and_of_fresh_channels(students):
     images = np.random.default_rng(0).random((200, 28, 28, 1), dtype="float32")
-    copies, fresh = (redundancy(arms[arm].begin(teacher, seed=0), images, None) for arm in ("equal", "scratch"))
+    copies, fresh = (redundancy(students("symmetry", arm), images, None) for arm in ("equal", "scratch"))
     assert copies["twin"] < 1e-3 < fresh["twin"]
     assert copies["rank"] <= 8 < fresh["rank"]
 
