@@ -11,13 +11,23 @@ import pytest
 from keras import layers as kl
 from keras import ops
 from keras.src.applications import convnext, inception_resnet_v2
-from models_for_tests import EXACT, dtype, eagerly, float64, quietly, randomize, relative_gap
+from models_for_tests import (
+    EXACT,
+    dtype,
+    eagerly,
+    float64,
+    quietly,
+    randomize,
+    relative_gap,
+    shared,
+    traced_once,
+)
 
 from helpers import Net2NetError, ParametricActivation, channel_groups, grow_into, growth, net2deeper_net, net2wider_net
 from helpers.proof import example_inputs
 
-pytestmark = pytest.mark.usefixtures("float64")
-__all__ = ["eagerly", "float64"]
+pytestmark = pytest.mark.usefixtures("float64", "traced_once")
+__all__ = ["eagerly", "float64", "traced_once"]
 
 VECTOR, SEQUENCE, IMAGE, VOLUME, CLIP = (5,), (6, 3), (6, 6, 2), (5, 5, 5, 2), (3, 4, 4, 2)
 
@@ -51,7 +61,7 @@ def inception(x):
     return kl.Concatenate()([*branches, kl.MaxPooling2D(2, 1, padding="same")(x)])
 
 
-def shared(x):
+def called_twice(x):
     layer = kl.Dense(x.shape[-1], activation="relu")
     return layer(layer(x))
 
@@ -269,7 +279,7 @@ KINDS = {
     "stochastic_depth": (IMAGE, lambda x: x + convnext.StochasticDepth(0.5)(conv(padding="same")(x))),
     "custom_scale": (IMAGE, lambda x: inception_resnet_v2.CustomScaleLayer(0.5)([x, conv(padding="same")(x)])),
     # Structure
-    "shared": (VECTOR, shared),
+    "shared": (VECTOR, called_twice),
     "siamese": (VECTOR, siamese),
     "nested": (VECTOR, nested),
     "nested_twice": (VECTOR, nested_twice),
@@ -335,7 +345,7 @@ def exact(name):
 @functools.cache
 def taught(name):
     """A teacher that a test leaves as it is, and its groups."""
-    teacher = make(*KINDS[name])
+    teacher = shared(make(*KINDS[name]))
     return teacher, channel_groups(teacher)
 
 
@@ -619,7 +629,7 @@ STAY = {
 @pytest.mark.parametrize("name", STAY)
 def test_what_cannot_widen_stays_and_says_why(name):
     between, shape, reason = STAY[name]
-    teacher = make(shape, between)
+    teacher = shared(make(shape, between))
     with pytest.warns(UserWarning, match="stayed as they are; growth"):
         student = net2wider_net(teacher, 2, split="random", seed=0)
     assert relative_gap(teacher, student) <= EXACT["float64"]
@@ -658,7 +668,7 @@ GROWS = {
 @pytest.mark.parametrize("name", GROWS)
 def test_what_the_first_reader_refused_grows(name):
     between, shape = GROWS[name]
-    teacher = make(shape, between)
+    teacher = shared(make(shape, between))
     student = quietly(net2wider_net, teacher, 2, split="random", seed=0)
     assert relative_gap(teacher, student) <= EXACT["float64"]
     grown = {name for group in growth(student) if group.reason is None for name in group.names}
