@@ -494,21 +494,23 @@ def _check_same(teacher, student, x):
     for spec in [spec for length in rd.LENGTHS for spec in rd.specs_of(teacher, length)]:
         few = drawn(spec) if x is None else _batch(x, 0)
         with contextlib.suppress(Net2NetError):  # the teacher may take no such numbers
-            left, again = asked(teacher, teacher)
+            (left,) = asked(teacher)
             break
     else:
         return
     (right,) = asked(student)
     # Inputs, and models, compute nothing by themselves: their type is what is set when they are made.
     types = {layer.compute_dtype for layer in layers if not isinstance(layer, (kl.InputLayer, keras.Model))}
-    largest, own, gap = (
-        max(np.abs(a - b).max(initial=0) for a, b in zip(left, others, strict=True))
-        for others in ([0] * len(left), again, right)
-    )
-    limit = largest * max(proof.ROUNDING.get(dtype, 0.1) for dtype in types)
-    if gap <= limit or not own <= limit:  # a teacher that draws, or has states, is not the same itself
+
+    def gap_to(others):
+        return max(np.abs(a - b).max(initial=0) for a, b in zip(left, others, strict=True))
+
+    limit = gap_to([0] * len(left)) * max(proof.ROUNDING.get(dtype, 0.1) for dtype in types)
+    if (gap := gap_to(right)) <= limit:
         return
-    told = f"a difference of {gap:.2g}, beside a largest output of {largest:.2g}"
+    if not gap_to(asked(teacher, teacher)[1]) <= limit:  # one that draws, or has states, is not the same itself
+        return
+    told = f"a difference of {gap:.2g}, beside a largest output of {gap_to([0] * len(left)):.2g}"
     if x is not None:
         raise Net2NetError(
             "batch_norm: a new normalization undoes itself up to rounding, and what stands behind it turns rounding "
