@@ -67,12 +67,16 @@ def trained(build, optimizer, updates=5):
 
 
 def parting(teacher, student, updates):
-    """The largest gap between two models that are trained on, beside the largest output, at any update."""
+    """The largest gap between two models that are trained on, beside the largest output, at every tenth update.
+
+    A gap that comes between two of these stays, and grows.
+    """
     worst, data = 0.0, batches(teacher, updates)
-    for x, y in data:
+    for left, (x, y) in zip(reversed(range(updates)), data, strict=True):
         for model in (teacher, student):
             model.train_on_batch(x, y)
-        worst = max(worst, relative_gap(teacher, student, data[0][0]))
+        if left % 10 == 0:
+            worst = max(worst, relative_gap(teacher, student, data[0][0]))
     return worst
 
 
