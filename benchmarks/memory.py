@@ -30,11 +30,11 @@ def peak(name, settings, widen):
 
     from helpers import net2wider_net
 
-    net2wider_net(keras.Sequential([keras.Input((4,)), keras.layers.Dense(4), keras.layers.Dense(2)]), 2)
+    net2wider_net(keras.Sequential([keras.Input((4,)), keras.layers.Dense(4), keras.layers.Dense(2)]), 2, split="equal")
     before = kernel_record("VmRSS")
     teacher = getattr(keras.applications, name)(weights=None, input_shape=(96, 96, 3))
     if widen:
-        student = net2wider_net(teacher, 1.5, seed=0)
+        student = net2wider_net(teacher, 1.5, split="equal", seed=0)
         with open(settings, "w") as file:
             json.dump(student.get_config(), file)
     else:

@@ -28,9 +28,9 @@ def cases():
     conv = normal(3, 3, 128, 256), normal(256), normal(3, 3, 256, 128)
     kernel = normal(3, 3, 128, 512)
     return [
-        ("wider: dense 1024 -> 2048", lambda: w.wider2net_fc(*dense, 2048, rng=0), 2),
+        ("wider: dense 1024 -> 2048", lambda: w.wider2net_fc(*dense, 2048, split="equal", rng=0), 2),
         ("wider: dense, random shares", lambda: w.wider2net_fc(*dense, 2048, split="random", rng=0), 2),
-        ("wider: conv 3x3x256 -> 512", lambda: w.wider2net_conv2d(*conv, 512, rng=0), 4),
+        ("wider: conv 3x3x256 -> 512", lambda: w.wider2net_conv2d(*conv, 512, split="equal", rng=0), 4),
         ("wider: conv, random shares", lambda: w.wider2net_conv2d(*conv, 512, split="random", rng=0), 4),
         ("deeper: dense 2048", lambda: w.deeper2net_fc(2048), 1.5),
         ("deeper: conv 3x3x512", lambda: w.deeper2net_conv2d(kernel), 1.5),

@@ -32,7 +32,7 @@ def net2wider_net(
     widths: float | dict[str, int],
     *,
     init: str = "net2wider",
-    split: str = "equal",
+    split: str = "noise",
     noise: float = 0.0,
     seed: int | None = None,
     strict: bool = False,
@@ -53,10 +53,12 @@ def net2wider_net(
         "net2wider" copies units, and keeps the function. The others give new units random incoming weights: "zeropad"
         with outgoing weights of zero, which keeps the function too; "randompad", the baseline that does not, with
         random ones.
-    split : {"equal", "random", "weights", "noise"}
-        How copies share outgoing weights. All are exact. "equal": copies stay equal in training. "random": one share
-        for each unit, drawn; their gradients are parallel. "weights": one share for each weight, drawn. "noise": equal
-        shares, with noise as large as the weights that cancels among the copies; these part most.
+    split : {"noise", "equal", "random", "weights"}
+        How copies share outgoing weights. All are exact. "noise": equal shares, with noise as large as the weights that
+        cancels among the copies. It is the default because the copies part at once, and students end best (chapter 9).
+        "equal", the paper's: copies stay equal in training. "random": one share for each unit, drawn; the copies'
+        gradients are parallel. "weights": one share for each weight, drawn. `growth(student).rates` needs "equal" or
+        "random".
     noise : float
         Standard deviation of the relative noise on the incoming weights of copies. 0 keeps the function.
     seed : int, optional
@@ -94,7 +96,7 @@ def net2wider_net(
 
     References
     ----------
-    Chen et al. 2016, section 2.3 and algorithm 1.
+    Chen et al. 2016, section 2.3 and algorithm 1, for "equal".
     """
     check_choice("init", init, w.INITS)
     check_choice("split", split, w.SPLITS)
@@ -220,7 +222,7 @@ def grow_into(
     teacher: keras.Model,
     student: keras.Model,
     *,
-    split: str = "equal",
+    split: str = "noise",
     noise: float = 0.0,
     seed: int | None = None,
     check: bool = True,

@@ -84,7 +84,7 @@ def make_wider_student(teacher, init="net2wider", split="equal", seed=None):
     init : {"net2wider", "randompad"}
         The new channels and units are copies, so that the student computes what the teacher does, or random.
     split : {"equal", "random"}
-        How the copies of a unit share its outgoing weights.
+        How the copies of a unit share its outgoing weights; "equal" is the paper's, and the records'.
     seed : int, optional
 
     Returns

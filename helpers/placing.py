@@ -65,12 +65,21 @@ def place_parted(
         placed *= drawn
     else:
         copies = counts.astype(precision).reshape(-1, *[1] * (array.ndim - 1))
-        size = np.where(copies > 1, np.sqrt(np.mean(np.square(array, dtype=precision))) / np.std(np.arange(256)), 0)
+        size = np.where(copies > 1, _size(array, precision) / np.std(np.arange(256)), 0)
         size = size.astype(precision) / copies
         placed = np.take(source / copies - sums * (size / copies), mapping, axis=0)
         drawn *= size[mapping]
         placed += drawn
     return np.moveaxis(placed.astype(array.dtype, copy=False), 0, axis)
+
+
+def _size(array, precision):
+    """The size of an array's numbers, as the root of their mean square; of the finite ones, if not all are."""
+    with np.errstate(over="ignore"):
+        if array.size and np.isfinite(mean := np.mean(np.square(array, dtype=precision))):
+            return np.sqrt(mean)
+    finite = array[np.isfinite(array)]
+    return np.sqrt(np.mean(np.square(finite, dtype="float64"))) if finite.size else 0.0
 
 
 def add_noise(array: np.ndarray, new: np.ndarray, noise: float, rng: np.random.Generator, axis: int = -1) -> np.ndarray:

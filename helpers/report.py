@@ -48,7 +48,8 @@ class Growth(list):
     def __init__(self, groups, sizes, stay, filling):
         sides = st.Widths(groups.reading, sizes)
         super().__init__()
-        self.optimizer, self._law, self._split = None, None, filling.split
+        self.optimizer, self._law = None, None
+        self._split = filling.split if filling.init == "net2wider" else "equal"  # padding parts no copies
         self._sides = filling.sides()  # the filling itself would keep the teacher
         self.new = {name: filling.new(rows[0]) for name, rows in groups.rows.items()}
         self._natural = set()
@@ -76,7 +77,8 @@ class Growth(list):
     def rates(self) -> dict[str, np.ndarray]:
         """A factor for every update of each weight, by its path, that keeps student and continued teacher equal.
 
-        For as long as both are trained on the same batches, without draws, regularizers and clipped norms, with an
+        Widen with ``split="random"`` or ``split="equal"`` to have them: the default parts the copies at once. They hold
+        for as long as both are trained on the same batches, without draws, regularizers and clipped norms, with an
         epsilon that is small beside the gradients, and with equal shares where a normalization takes the mean of
         channels. `use_rates` applies them. Arrays that fit the weight's shape.
         """
@@ -88,7 +90,7 @@ class Growth(list):
         elif law.update is None:
             why = "its optimizer answers gradients by no power of the shares, as one that looks at whole weights does"
         elif self._split not in w.SHARED:
-            why = f"its split {self._split!r} parts the copies"
+            why = f"its split {self._split!r} parts the copies; widen with split='random' or split='equal' to have them"
         else:
             found = {}
             for path, (rate, axes) in self._sides.items():
@@ -208,7 +210,8 @@ def growth(student: keras.Model) -> Growth | Deepened:
         not, and why. Else a list with one `Grown` for each group of channels: names, old and new width, parameters of
         its weights before and after, and the reason if it stayed. Prints as a table. Its ``optimizer`` says whether the
         optimizer goes on or begins fresh, ``new`` which channels of each name are new, and ``rates`` by what to
-        multiply the updates of each weight, as `use_rates` does, so that student and continued teacher stay equal.
+        multiply the updates of each weight, as `use_rates` does, so that student and continued teacher stay equal;
+        it needs ``split="random"`` or ``"equal"``.
 
     Raises
     ------

@@ -146,7 +146,7 @@ MNIST_ARTICLE = Study(
         ),
         "net2wider": Arm(
             "the same widths, by copies with equal shares",
-            lambda teacher, seed: make_wider_student(teacher, seed=seed),
+            lambda teacher, seed: make_wider_student(teacher, split="equal", seed=seed),
             "scratch_wider",
         ),
         "net2wider_random": Arm(
@@ -169,13 +169,13 @@ MNIST_ARTICLE = Study(
 )
 
 
-def _wider(widths, **how):
-    """An arm's beginning: the teacher, wider by a factor or to given widths."""
+def _wider(widths, split="equal", **how):
+    """An arm's beginning: the teacher, wider by a factor or to given widths, with the paper's shares or others."""
 
     def begin(teacher, seed):
         from helpers.models import net2wider_net
 
-        return net2wider_net(teacher, widths, seed=seed, optimizer="fresh", **how)
+        return net2wider_net(teacher, widths, split=split, seed=seed, optimizer="fresh", **how)
 
     return begin
 

@@ -59,9 +59,9 @@ def widenings():
         "flatten": ((3, 1, 1, 2), (4 * 2, 3), 5),
     }
     ways = (
-        {},
+        {"split": "equal"},
         {"split": "random"},
-        {"noise": 0.25},
+        {"split": "equal", "noise": 0.25},
         {"split": "random", "noise": 0.1},
         {"init": "randompad", "split": "random"},  # padding has no shares to draw
         {"mapping": True, "split": "random"},

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import inspect
 
 import keras
 import numpy as np
@@ -18,8 +19,11 @@ from helpers import (
     channel_groups,
     copy_weights,
     function_gap,
+    grow_into,
     net2deeper_net,
     net2wider_net,
+    wider2net_conv2d,
+    wider2net_fc,
 )
 from helpers.proof import example_inputs
 
@@ -143,9 +147,33 @@ def test_a_student_is_exported(trained, tmp_path):
     np.testing.assert_allclose(exported.serve(x), student.predict(x, verbose=0), atol=1e-5)
 
 
-def test_copies_stay_equal_under_equal_shares_and_part_under_random_ones(trained):
+def test_copies_part_by_default():
+    """Not only in length: the gradients of a unit and its copy point in different directions."""
+    rng = np.random.default_rng(0)
+    teacher = randomize(keras.Sequential([keras.Input((20,)), kl.Dense(6, "relu", name="hidden"), kl.Dense(20)]))
+    x = rng.normal(size=(64, 20)).astype("float32")
+    y = teacher(x) + rng.normal(size=(64, 20)).astype("float32")
+    student = net2wider_net(teacher, 2, seed=0)
+    hidden = student.get_layer("hidden")
+    mapping = (hidden.kernel.numpy().T[:, None] == hidden.kernel.numpy().T[None]).all(-1).argmax(1)
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        loss = keras.ops.mean((student(x) - y) ** 2)
+    gradient = tape.gradient(loss, hidden.kernel.value).numpy()
+    gradient /= np.linalg.norm(gradient, axis=0)
+    assert len(copies := np.flatnonzero(mapping != np.arange(12))) == 6
+    assert ((gradient[:, copies] * gradient[:, mapping[copies]]).sum(0) < 0.9).all()
+
+
+def test_all_defaults_agree():
+    functions = (net2wider_net, grow_into, wider2net_fc, wider2net_conv2d)
+    assert {inspect.signature(function).parameters["split"].default for function in functions} == {"noise"}
+
+
+def test_copies_stay_equal_under_equal_shares_and_part_under_others(trained):
     x, y = digits()
-    for split, part in (("equal", False), ("random", True)):
+    for split, part in (("equal", False), ("random", True), ("noise", True)):
         student = net2wider_net(trained, {"hidden": 12}, split=split, seed=0)
         mapping = np.array(
             [
@@ -245,7 +273,7 @@ def test_zeropad_beside_statistics_over_channels_is_refused():
 
 def test_noise_touches_copies_only():
     teacher = small()
-    quiet, noisy = (net2wider_net(teacher, 2, noise=noise, seed=0) for noise in (0, 0.01))
+    quiet, noisy = (net2wider_net(teacher, 2, split="equal", noise=noise, seed=0) for noise in (0, 0.01))
     for name, originals in (("conv", np.s_[..., :4]), ("hidden", np.s_[:, :6])):
         before, after = (m.get_layer(name).get_weights() for m in (quiet, noisy))
         np.testing.assert_array_equal(after[0][originals], before[0][originals])

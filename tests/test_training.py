@@ -130,7 +130,7 @@ def test_models_of_all_kinds_stay_equal(build, name, split):
 @pytest.mark.usefixtures("float64")
 def test_layer_normalization_stays_equal_with_equal_shares():
     teacher = trained(normalized, OPTIMIZERS["adam"]())
-    student = quietly(net2wider_net, teacher, 2, seed=0)
+    student = quietly(net2wider_net, teacher, 2, split="equal", seed=0)
     use_rates(student, growth(student).rates)
     assert parting(teacher, student, 40) < 1e-9
 
@@ -147,18 +147,18 @@ def test_what_training_alone_reads_is_not_left_at_zero():
 def test_without_the_state_or_the_rates_they_part():
     """What the tests above would find."""
     teacher = trained(dense, OPTIMIZERS["adam"](), 50)
-    fresh = net2wider_net(teacher, {"a": 9}, seed=0, optimizer="fresh")
+    fresh = net2wider_net(teacher, {"a": 9}, split="random", seed=0, optimizer="fresh")
     use_rates(fresh, growth(fresh).rates)
     assert growth(fresh).optimizer is None
     assert parting(teacher, fresh, 3) > 1e-3
-    unrated = net2wider_net(teacher, {"a": 9}, seed=0)
+    unrated = net2wider_net(teacher, {"a": 9}, split="random", seed=0)
     assert parting(teacher, unrated, 20) > 1e-6
 
 
 @pytest.mark.usefixtures("float64")
 def test_rates_by_hand():
     """SGD: a copy's incoming weights learn too slowly by its share, its outgoing ones too fast."""
-    student = net2wider_net(trained(dense, ko.SGD(0.01)), {"a": 12}, seed=0)
+    student = net2wider_net(trained(dense, ko.SGD(0.01)), {"a": 12}, split="equal", seed=0)
     kernel = student.get_layer("a").kernel.numpy()
     copies = np.array([(unit == kernel.T).all(axis=1).sum() for unit in kernel.T])
     rates = growth(student).rates
@@ -316,7 +316,7 @@ def test_reports_do_not_keep_teachers():
     model, met = trained(dense, ko.Adam(0.01)), []
     for width in (7, 8, 9):
         met.append(weakref.ref(model))
-        model = net2wider_net(model, {"a": width}, seed=0)
+        model = net2wider_net(model, {"a": width}, split="equal", seed=0)
     gc.collect()
     assert not any(each() for each in met)
     assert growth(model).rates
@@ -324,11 +324,11 @@ def test_reports_do_not_keep_teachers():
 
 @pytest.mark.usefixtures("float64")
 def test_rates_of_a_rated_teacher():
-    teacher = net2wider_net(trained(dense, ko.SGD(0.01, momentum=0.9)), {"a": 9}, seed=0)
+    teacher = net2wider_net(trained(dense, ko.SGD(0.01, momentum=0.9)), {"a": 9}, split="equal", seed=0)
     rates = growth(teacher).rates
     for path in rates:
         use_rates(teacher, {path: rates[path]})  # one after the other
-    student = net2wider_net(teacher, {"a": 14, "b": 7}, seed=1)
+    student = net2wider_net(teacher, {"a": 14, "b": 7}, split="equal", seed=1)
     use_rates(student, growth(student).rates)
     assert parting(teacher, student, 20) < 1e-9
     new = net2wider_net(teacher, {"b": 7}, init="zeropad", seed=1)
@@ -415,7 +415,7 @@ def test_a_student_of_the_callers_own_goes_on():
     layers = [kl.Dense(12, "relu", name="a"), kl.Dense(5, "tanh", name="b"), kl.Dense(3, name="end")]
     student = keras.Sequential([keras.Input((5,)), *layers])
     student.compile(OPTIMIZERS["adam"](), "mse")
-    use_rates(grow_into(teacher, student, seed=0), growth(student).rates)
+    use_rates(grow_into(teacher, student, split="random", seed=0), growth(student).rates)
     assert parting(teacher, student, 20) < 1e-9
     other = keras.models.clone_model(student)
     other.compile(ko.SGD(), "mse")
@@ -440,7 +440,7 @@ def test_frozen_layers_and_layers_frozen_later():
 def test_nothing_of_the_teacher_changes():
     teacher = trained(dense, ko.Adam(0.01))
     before = [v.numpy() for v in (*teacher.variables, *teacher.optimizer.variables)]
-    student = net2wider_net(teacher, 2, seed=0)
+    student = net2wider_net(teacher, 2, split="equal", seed=0)
     use_rates(student, growth(student).rates)
     student.train_on_batch(*batches(teacher, 1)[0])
     after = [v.numpy() for v in (*teacher.variables, *teacher.optimizer.variables)]
@@ -509,5 +509,7 @@ def test_only_new_units_can_be_trained():
 def test_splits_that_part_the_copies_have_no_rates(split):
     student = net2wider_net(trained(dense, ko.Adam(0.01)), 2, split=split, seed=0)
     assert int(student.optimizer.iterations) == 5
-    with pytest.raises(Net2NetError, match=f"rates: .*its split '{split}' parts the copies"):
+    with pytest.raises(
+        Net2NetError, match=f"rates: .*its split '{split}' parts the copies; widen with split='random' or"
+    ):
         _ = growth(student).rates

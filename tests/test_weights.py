@@ -198,7 +198,8 @@ def test_another_seed_draws_anew_and_so_does_none():
 
 
 def test_lists_and_float_zero_noise_are_taken():
-    u1, c1, u2 = w.wider2net_fc([[1.0, 2.0]], [0.0, 1.0], [[1.0], [4.0]], np.int64(3), mapping=(0, 1, 1), noise=0)
+    how = {"mapping": (0, 1, 1), "split": "equal", "noise": 0}
+    u1, c1, u2 = w.wider2net_fc([[1.0, 2.0]], [0.0, 1.0], [[1.0], [4.0]], np.int64(3), **how)
     assert (u1.tolist(), c1.tolist(), u2.tolist()) == ([[1, 2, 2]], [0, 1, 1], [[1], [2], [2]])
 
 
@@ -206,7 +207,7 @@ def test_pencil_and_paper():
     # Two units become four: unit 0 is copied twice. Each weight below can be followed by hand.
     w1, b1 = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([0.5, -0.5])
     w2 = np.array([[3.0, 6.0], [5.0, 7.0]])
-    u1, c1, u2 = w.wider2net_fc(w1, b1, w2, 4, mapping=[0, 1, 0, 0])
+    u1, c1, u2 = w.wider2net_fc(w1, b1, w2, 4, mapping=[0, 1, 0, 0], split="equal")
     np.testing.assert_array_equal(u1, [[1, 2, 1, 1], [3, 4, 3, 3]])
     np.testing.assert_array_equal(c1, [0.5, -0.5, 0.5, 0.5])
     np.testing.assert_array_equal(u2, [[1, 2], [5, 7], [1, 2], [1, 2]])
@@ -214,7 +215,7 @@ def test_pencil_and_paper():
 
 def test_flatten_counts_channels_fastest():
     w1, w2 = np.ones((1, 1, 2)), np.arange(1.0, 7).reshape(6, 1)  # 3 positions of 2 channels
-    *_, u2 = w.wider2net_conv2d(w1, None, w2, 3, mapping=[0, 1, 1])
+    *_, u2 = w.wider2net_conv2d(w1, None, w2, 3, mapping=[0, 1, 1], split="equal")
     np.testing.assert_array_equal(u2.ravel(), [1, 1, 1, 3, 2, 2, 5, 3, 3])
 
 
@@ -402,6 +403,7 @@ def test_nan_and_infinity_pass_with_a_warning(bad, where):
         results = w.wider2net_fc(*arrays, 5, mapping=[0, 1, 2, 1, 2])
     assert caught[0].filename == __file__  # it points to the caller's line
     np.testing.assert_array_equal(results[where].flat[0], bad)
+    assert sum((~np.isfinite(array)).sum() for array in results) == 1, "noise that cancels has the size of the others"
 
 
 def test_no_warning_otherwise():
@@ -564,6 +566,13 @@ def test_shares_of_weights_are_positive_and_noise_has_the_weights_size():
     noise = parts["noise"] - w2[mapping] / 3
     np.testing.assert_allclose(noise.reshape(3, 40, 50).sum(0), 0, atol=1e-13)
     assert np.std(noise) == pytest.approx(np.std(w2) / 3 * np.sqrt(2 / 3), rel=0.05)
+
+
+def test_noise_of_weights_whose_squares_are_too_large():
+    w2 = np.full((2, 3), 1e30, "float32")
+    *_, u2 = w.wider2net_fc(np.ones((2, 2), "float32"), None, w2, 4, mapping=[0, 1, 0, 1], rng=0)
+    np.testing.assert_allclose(u2.reshape(2, 2, 3).sum(0), w2, rtol=1e-5)
+    assert (u2[:2] != u2[2:]).all()
 
 
 def test_copy_shares_has_one_share_for_each_unit():
