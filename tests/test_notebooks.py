@@ -376,7 +376,7 @@ def test_template_takes_another_model_where_it_says_so():
         cell.source = yours.pop(cell.source.partition("\n")[0], cell.source)
     assert yours == {}
     starts = "first = runs[runs['update'] == 0].groupby('arm')['val_loss'].first()\n"
-    starts += "print(abs(first['net2wider_random'] - first['teacher_continued']) < 1e-5)"
+    starts += "print(abs(first['net2wider'] - first['teacher_continued']) < 1e-5)"
     notebook.cells.append(nbformat.v4.new_code_cell(starts))
     NotebookClient(notebook, timeout=300).execute()
     (proof,) = [cell for cell in notebook.cells if lean.is_checked(cell)]
