@@ -11,7 +11,8 @@ class Filling:
     """The weights of a student: the teacher's, with every axis where its row puts it."""
 
     def __init__(self, reading, sizes, init, split, noise, rng):
-        self.reading, self.init, self.split, self.noise, self.rng = reading, init, split, noise, rng
+        self.reading, self.init, self.noise, self.rng = reading, init, noise, rng
+        self.split = split if init == "net2wider" else "equal"  # padding has no copies to part
         self.draws = draws(reading, sizes, split, rng)
         self.placed = {}
         self.origin, self.paths = {}, {}  # id of a student's weight, and its path -> the teacher's
@@ -35,7 +36,7 @@ class Filling:
             if divides:
                 if self.init == "randompad":
                     array = placing.pad_random(placing.place_outputs(array, index, axis), copies, self.rng, axis)
-                elif self.init == "net2wider" and self.split not in w.SHARED:
+                elif self.split not in w.SHARED:
                     array = placing.place_parted(array, index, self.split, self.rng, axis)
                 else:
                     array = placing.place_inputs(array, index, shares if self.init == "net2wider" else ~copies, axis)

@@ -48,8 +48,7 @@ class Growth(list):
     def __init__(self, groups, sizes, stay, filling):
         sides = st.Widths(groups.reading, sizes)
         super().__init__()
-        self.optimizer, self._law = None, None
-        self._split = filling.split if filling.init == "net2wider" else "equal"  # padding parts no copies
+        self.optimizer, self._law, self._split = None, None, filling.split
         self._sides = filling.sides()  # the filling itself would keep the teacher
         self.new = {name: filling.new(rows[0]) for name, rows in groups.rows.items()}
         self._natural = set()

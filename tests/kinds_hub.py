@@ -93,7 +93,7 @@ def llama_causal_lm():
 @kind(**INNER, data=both, grown=("wi", "intermediate"), exact=1e-5)
 def t5_backbone():
     """An encoder and a decoder; places by a table of distances for each head."""
-    return hub.T5Backbone(num_heads=2, key_value_dim=1, **SMALL)
+    return hub.T5Backbone(num_heads=2, key_value_dim=2, **SMALL)
 
 
 def _vit():

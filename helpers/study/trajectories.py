@@ -252,7 +252,7 @@ def _grow(study, line, how, teacher, run):
     if "after" in how:
         student = net2deeper_net(small.model, seed=line.seed, **how)
     else:
-        student = net2wider_net(small.model, 2, seed=line.seed, **{"split": "equal"} | how)
+        student = net2wider_net(small.model, 2, seed=line.seed, **how)
     if not student.optimizer.built:
         student.optimizer.build(student.trainable_variables)
     run.trainer.load([*student.trainable_variables, *student.optimizer.variables])
