@@ -527,6 +527,7 @@ def test_the_last_weights_learn_first_and_the_rest_an_update_later(float64):
 
 @pytest.mark.parametrize("make", [encoder, HUB["gpt2"][0]])
 def test_the_optimizer_goes_on_and_new_blocks_begin_without_moments(make):
+    keras.utils.set_random_seed(0)  # of what fit draws: the order of examples, and dropout
     teacher = randomize(make())
     teacher.compile(keras.optimizers.Adam(0.002), "mse", run_eagerly=True)  # a few updates are not worth tracing
     x = drawn(next(iter(specs_of(teacher, 4, batch=8))), teacher)
@@ -540,7 +541,8 @@ def test_the_optimizer_goes_on_and_new_blocks_begin_without_moments(make):
     assert len(carried) == sum(m.numpy().any() for m in old) < len(new)
     loss = teacher.evaluate(x, y, verbose=0)
     np.testing.assert_allclose(student.evaluate(x, y, verbose=0), loss, rtol=1e-5)
-    assert student.fit(x, y, epochs=6, verbose=0).history["loss"][-1] < loss
+    student.fit(x, y, epochs=6, verbose=0)
+    assert student.evaluate(x, y, verbose=0) < loss
 
 
 def test_wider_behind_deeper_and_the_other_way_round(float64):

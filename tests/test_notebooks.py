@@ -296,6 +296,24 @@ def test_a_term_that_is_not_linked_is_noticed(prose, unlinked):
     assert [fault.partition(":")[0] for fault in trust.unlinked_terms(prose, GLOSSARY)] == unlinked
 
 
+@pytest.mark.parametrize("page", sorted((ROOT / "book").rglob("*.md")) + toc.chapters(), ids=lambda page: page.stem)
+def test_terms_are_in_the_glossary(page):
+    text = page.read_text(encoding="utf-8") if page.suffix == ".md" else sources(page)[0]
+    assert trust.unknown_terms(text, GLOSSARY) == []
+
+
+@pytest.mark.parametrize(
+    ("prose", "unknown"),
+    [
+        ("a {term}`Teacher`, {term}`its\nstudents <student>`", []),
+        ("a {term}`pupil` and {term}`teachers`", ["pupil", "teachers"]),
+        ("their {term}`student <teachers>`", ["teachers"]),
+    ],
+)
+def test_a_term_that_the_glossary_lacks_is_noticed(prose, unknown):
+    assert trust.unknown_terms(prose, GLOSSARY) == unknown
+
+
 NOTATION = (ROOT / "book" / "notation.md").read_text(encoding="utf-8")
 
 

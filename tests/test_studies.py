@@ -15,6 +15,8 @@ pytestmark = pytest.mark.usefixtures("traced_once")
 __all__ = ["traced_once"]
 
 ARMS = [(study.name, arm) for study in STUDIES.values() for arm in study.arms]
+EXACT = {"teacher_continued", "net2deeper", "net2wider", "net2wider_random", "net2net", "zeropad", "rate"}
+EXACT |= {"equal", "shares", "dropout", "once", "late", "twice", "thrice"}
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +45,9 @@ def shapes(model):
 
 
 @pytest.mark.parametrize(("name", "arm"), ARMS)
-def test_a_student_has_the_size_of_its_network_from_scratch(name, arm, teachers, students):
+def test_a_student_has_the_size_of_its_network_from_scratch_and_if_exact_its_teachers_function(
+    name, arm, teachers, students
+):
     study, student = STUDIES[name], students(name, arm)
     for grow, _ in study.arms[arm].then:
         student = grow(student, seed=0)
@@ -52,6 +56,7 @@ def test_a_student_has_the_size_of_its_network_from_scratch(name, arm, teachers,
         assert not study.arms[scratch].scratch
         assert shapes(student) == shapes(students(name, scratch))
         assert shapes(student) != shapes(teachers[name])
+    assert (function_gap(teachers[name], student) < 1e-4) == (arm.split()[0] in EXACT)
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,13 @@ def terms(glossary):
     return sorted((line for line in lines if line.strip() and not line.startswith(" ")), key=len, reverse=True)
 
 
+def unknown_terms(prose, glossary):
+    """Return what the prose links to as terms of the glossary, and the glossary does not have. Case does not count."""
+    known = {term.lower() for term in terms(glossary)}
+    linked = [" ".join((found[1] or found[2]).split()) for found in TERM.finditer(prose)]
+    return [term for term in linked if term.lower() not in known]
+
+
 def unlinked_terms(prose, glossary):
     """Return the terms whose first use in the prose, in singular or plural, is not linked to the glossary.
 
