@@ -218,7 +218,8 @@ def _elsewhere(blocks):
 def _told(block, new, init):
     """What the report says of a repeated block."""
     ends = ", ".join("/".join(v.path.split("/")[-2:]) for v in block.zeros)
-    how = {"net2deeper": f"a copy of the block, with zeros in {ends}", "fresh": f"a fresh block, with zeros in {ends}"}
+    zeros = f"with zeros where the block has {ends}"
+    how = {"net2deeper": f"a copy of the block, {zeros}", "fresh": f"a fresh block, {zeros}"}
     how |= {"stacking": "the blocks follow one another twice", "randominit": "a random block"}
     return Deepening(block.names[0], new, how[init])
 

@@ -564,7 +564,10 @@ class Deepen(Explorable):
     def picture(self):
         """Draw the activation and its repetition, or the kernel and what it makes of the image."""
         kept = self.gap <= 1e3 * np.finfo(float).eps * np.abs(self._values(0)).max()
-        says = f"{self.layers} new layers: the largest difference is {self.gap:.1e}, " + (
+        what = f"{self.layers} new layer{'s'[: self.layers != 1]}"
+        if self.kind == "block":
+            what = f"Last weights times {self.last:g}"
+        says = f"{what}: the largest difference is {self.gap:.1e}, " + (
             "zero up to rounding: the function is kept." if kept else "the function has changed."
         )
         if self.kind == "conv":
@@ -573,9 +576,8 @@ class Deepen(Explorable):
             figure = plots.kernels_on_image(kernels, self.image, self.layers)
             where = "in its middle" if self.tap == _middle(self.size) else f"at row {self.tap[0]}, column {self.tap[1]}"
             kernel = f"a {h} × {width} kernel with its 1 {where}"
-            return figure, f"A handwritten digit, and what {kernel}, applied {self.layers} times, makes of it.", says
+            return figure, f"A handwritten digit, and what {kernel}, applied {_times(self.layers)}, makes of it.", says
         if self.kind == "block":
-            says = says.replace(f"{self.layers} new layers", f"Last weights times {self.last:g}")
             curves = {"before": self._values(0), "after": self._values(1)}
             alt = "A network's output, and the same with a block behind its hidden layer"
             return plots.function_curves(X.ravel(), curves, "x", "output"), f"{alt}.", says
@@ -584,7 +586,7 @@ class Deepen(Explorable):
         if self.layers:
             curves[f"φ {self.layers + 1} times"] = more
             agree = "agree: it is idempotent" if np.array_equal(once, more) else "part"
-            alt += f", and the same applied {self.layers} more times. They {agree}"
+            alt += f", and the same applied {self.layers + 1} times in a row. They {agree}"
         return plots.function_curves(V, curves, "v", self.activation), f"{alt}.", says
 
 
@@ -592,6 +594,10 @@ def _block(n):
     """The weights of a block of n units: of its inner layer and, before they are multiplied, its last."""
     i, j = np.indices((n, n))
     return np.cos(1 + 2 * i + 3 * j), np.sin(2 + i + 5 * j)
+
+
+def _times(n):
+    return {1: "once", 2: "twice"}.get(n, f"{n} times")
 
 
 def _arrays(teacher):

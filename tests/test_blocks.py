@@ -807,5 +807,7 @@ def test_the_report_is_a_table():
     student = net2deeper_net(encoder(), "encoder1")
     lines = str(growth(student)).split("\n")
     assert lines[0].split() == ["behind", "new", "parameters", "how"]
-    assert lines[1].startswith("encoder1  encoder1_deeper         600  a copy of the block, with zeros in ")
+    assert lines[1].startswith(
+        "encoder1  encoder1_deeper         600  a copy of the block, with zeros where the block has "
+    )
     assert growth(student)._repr_html_().count("<tr>") == 2

@@ -314,7 +314,7 @@
       this.draw(this.output, this.after);
       put(this.input, { "aria-label": "A handwritten digit, white on black." });
       put(this.output, { "aria-label": this.kept ? "The same digit, pixel by pixel."
-        : `The digit after ${layers} new layers, moved; where it was, its trace is orange.` });
+        : `The digit after ${layers === 1 ? "a new layer" : `${layers} new layers`}, moved; where it was, its trace is orange.` });
     }
 
     /* White ink on black, as MNIST has it; where ink has gone, its trace in orange. */
