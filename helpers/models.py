@@ -72,7 +72,8 @@ def net2wider_net(
     optimizer : {"carry", "fresh"}
         "carry" gives the student's optimizer what the teacher's has gathered: moments, the count of updates, a
         schedule's place, averages. What is nobody's copy begins with moments of zero, and with the mean of the others'
-        squares, so that its first steps are small. "fresh" begins anew. `growth` says what could not be carried.
+        squares, so that its first steps are small. "fresh" begins without; then let your rate rise from zero, or
+        Adam's first updates are too large. `growth` says what could not be carried.
 
     Returns
     -------

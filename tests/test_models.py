@@ -11,7 +11,20 @@ import zoo
 from keras import layers as kl
 from keras import ops
 from kinds import gap
-from models_for_tests import EXACT, dtype, eagerly, float64, not_trivial, outputs, randomize, relative_gap, snapshot
+from models_for_tests import (
+    EXACT,
+    SHARED,
+    dtype,
+    eagerly,
+    float64,
+    not_trivial,
+    outputs,
+    randomize,
+    relative_gap,
+    shared,
+    snapshot,
+    traced_once,
+)
 
 from helpers import (
     Net2NetError,
@@ -27,7 +40,7 @@ from helpers import (
 )
 from helpers.proof import example_inputs
 
-__all__ = ["eagerly", "float64"]
+__all__ = ["eagerly", "float64", "traced_once"]
 
 
 def small(**how):
@@ -1390,8 +1403,9 @@ APPLICATIONS = "VGG16 ResNet50 ResNet50V2 DenseNet121 MobileNet MobileNetV2 Effi
 
 
 @pytest.mark.parametrize("name", APPLICATIONS)
-def test_applications(float64, name):
+def test_applications(float64, traced_once, name):
     teacher, x = zoo.build(name, side=64 if name == "EfficientNetB0" else 32)
+    shared(teacher)
     before = outputs(teacher, x)
     assert not_trivial(before)
     student = net2wider_net(teacher, 1.25, split="random", seed=0)
@@ -1407,6 +1421,7 @@ def test_applications(float64, name):
     student = net2deeper_net(teacher, list(widths), activation="linear")
     assert len(student.layers) == len(teacher.layers) + 2
     assert gap(before, outputs(student, x)) <= EXACT["float64"]
+    del SHARED[teacher]  # these are large
 
 
 # ------------------------------------------------------------------ how groups are told
