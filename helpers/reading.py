@@ -242,7 +242,12 @@ def handles(variables):
 
 
 def check(model):
-    """Refuse what is no built model."""
+    """Refuse what is no built model, and what TensorFlow does not run."""
+    if (backend := keras.backend.backend()) != "tensorflow":
+        raise Net2NetError(
+            f"Keras runs on {backend}, and models are read as TensorFlow runs them: set KERAS_BACKEND=tensorflow "
+            f"before Keras is imported, load the model and grow it; what is saved there loads with {backend} too"
+        )
     if not isinstance(model, keras.Model):
         raise Net2NetError(f"model: expected a keras.Model, got {type(model).__name__}")
     if not model.built:

@@ -1320,6 +1320,13 @@ def test_errors_say_what_was_expected_and_what_came(name):
         call()
 
 
+@pytest.mark.parametrize("call", [lambda: net2wider_net(small(), 2), lambda: net2deeper_net(small())])
+def test_another_backend_is_named(monkeypatch, call):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
+    with pytest.raises(Net2NetError, match="Keras runs on torch, and .* KERAS_BACKEND=tensorflow .* with torch too"):
+        call()
+
+
 def ones(shape, dtype=None):
     return keras.ops.ones(shape, dtype)
 

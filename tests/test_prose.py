@@ -8,7 +8,7 @@ import toc
 import trust
 from address import ROOT
 
-PAGES = [ROOT / "book" / f"{name}.md" for name in ("index", "path", "lab", "notation", "glossary")]
+PAGES = [ROOT / "book" / f"{name}.md" for name in ("index", "path", "lab", "notation", "glossary", "not_here")]
 PAGES = {page.stem: page for page in [*toc.chapters(), *PAGES]}
 
 
