@@ -144,7 +144,9 @@ def odd(prose):
         folded = re.sub(pattern, "\n\n", folded, flags=re.M | re.S)
     found, explained = [], "```{glossary}" in prose
     for text, rules in ((prose, BANNED), (folded, {} if explained else UNFOLDED)):
-        text = re.sub(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)|\$[^$]+\$", "0", trust.without_code(text), flags=re.S)
+        text = re.sub(
+            r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)|\$\$.*?\$\$|\$[^$]+\$", "0", trust.without_code(text), flags=re.S
+        )
         text = " ".join(text.split())
         found += [
             f"{text[max(0, one.start() - 30) : one.end() + 20]!r}: say {instead}"
@@ -174,6 +176,7 @@ def test_words_are_plain(page):
         "Equal, but for rounding.",
         "It leads (p = 0.002).",
         "The p-value is small.",
+        "$$\nx\n$$\n\nIt leads for certain.\n\n$$\ny\n$$",
     ],
 )
 def test_odd_words_are_noticed(prose):
