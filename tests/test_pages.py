@@ -407,8 +407,7 @@ def test_on_a_phone_what_scrolls_has_a_shade_and_is_reached_by_keyboard_when_it_
         boxes = visit.page.locator(".cell_output .text_html:has(table)")
         table = boxes.last
         assert table.get_attribute("tabindex") is None, "what is far below is not asked"
-        table.evaluate("e => e.closest('details').open = true")
-        table.scroll_into_view_if_needed()
+        table.locator("xpath=ancestor::details").locator("summary").click()
         visit.page.wait_for_function(
             "() => [...document.querySelectorAll('.cell_output .text_html:has(table)')].at(-1).hasAttribute('tabindex')"
         )
