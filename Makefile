@@ -113,11 +113,11 @@ zip: $(BUILT)
 # ---------------------------------------------------------------- tests
 
 test: $(BUILT)
-	@echo "Testing everything: code, chapters and pages. About a quarter of an hour on two cores."
+	@echo "Testing everything: code, chapters and pages. About half an hour on two cores."
 	@$(PYTEST)
 
 test-core: $(READY)
-	@echo "Testing all but chapters and pages: unit and property tests, doctests. A few minutes."
+	@echo "Testing all but chapters and pages: unit and property tests, doctests. About twenty minutes."
 	@$(PYTEST) $(CORE)
 
 test-chapters: $(READY)
@@ -125,7 +125,7 @@ test-chapters: $(READY)
 	@$(PYTEST) tests/test_notebooks.py book
 
 test-pages: $(BUILT)
-	@echo "Testing the built pages and what moves on them. A few minutes."
+	@echo "Testing the built pages and what moves on them. About ten minutes."
 	@$(PYTEST) $(ON_PAGES:%=tests/test_%.py)
 
 # All that depends on whether the full set is found, chapters aside; CI runs it with that set too.
