@@ -31,7 +31,8 @@ SCROLLS = {
     "{e.tabIndex=e.scrollWidth": "{if(e.checkVisibility?.({contentVisibilityAuto:true})!==false)"
     "e.tabIndex=e.scrollWidth",
     'addEventListener("resize",t),new MutationObserver': 'addEventListener("resize",t),'
-    '["contentvisibilityautostatechange","toggle"].map(e=>document.addEventListener(e,t,true)),new MutationObserver',
+    '["contentvisibilityautostatechange","toggle"].forEach(e=>document.addEventListener(e,t,true)),'
+    "new MutationObserver",
 }
 TOKEN = re.compile(rf"{STRING}|url\((?:{STRING}|[^)]*)\)|[{{}};]")
 KEPT_WHOLE = ("@font-face", "@keyframes", "@page", "@property", "@import", "@charset")

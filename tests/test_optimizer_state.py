@@ -10,8 +10,8 @@ from helpers import tasks
 from helpers.study.optimizer_state import OPTIMIZER_STATE, WAYS, rise
 from helpers.study.trajectories import TUNING, Line
 
-# So few updates that they take less time than compiling them would.
-TINY = dataclasses.replace(OPTIMIZER_STATE.quick(), marks=(0, 1, 2), examples=128)
+# So few updates that they take less time than compiling them would, and one more than the rate rises for.
+TINY = dataclasses.replace(OPTIMIZER_STATE.quick(), marks=(0, 1, 3), examples=128)
 
 
 @pytest.fixture(scope="module", params=["adam", "momentum"])
@@ -31,7 +31,7 @@ def test_all_begin_where_the_teacher_is_and_are_measured_at_the_marks(rows):
     students = [f"{split} {way}" for split in ("random", "weights", "noise") for way in WAYS]
     assert arms == ["continued teacher", *(arm for arm in students if arm not in ("weights rates", "noise rates"))]
     for _, own in rows.groupby("arm"):
-        assert own["update"].tolist() == [0, 1, 2]
+        assert own["update"].tolist() == [0, 1, 3]
     start = rows[rows["update"] == 0]["val_loss"]
     assert start.tolist() == pytest.approx([start.iloc[0]] * len(start), abs=3e-6)
 

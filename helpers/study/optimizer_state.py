@@ -10,7 +10,7 @@ from helpers.study.updates import Trainer
 
 # Keras is imported inside functions: naming the studies does without it, and a run sets its threads first.
 
-__all__ = ["OPTIMIZER_STATE", "Dense", "rise", "run_dense"]
+__all__ = ["OPTIMIZER_STATE", "Dense", "above", "rise", "run_dense"]
 
 SPLITS = ("random", "weights", "noise")
 # How a student goes on: its optimizer, and whether its rate rises anew and its weights have rates of their own.
@@ -117,6 +117,23 @@ def _trainer(optimizer, size, batch):
     return Trainer(_model(optimizer, size), batch)
 
 
+def above(frame):
+    """How far the validation loss is above where it was at growth.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Of the study `optimizer_state`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each arm and seed, a column for each update that was measured.
+    """
+    table = frame.pivot(index=["arm", "seed"], columns="update", values="val_loss")
+    return table.sub(table[0], axis=0)
+
+
 def rise(frame):
     """How far the validation loss rises above where it was at growth, over all that was measured after it.
 
@@ -130,8 +147,7 @@ def rise(frame):
     pandas.DataFrame
         A row for each seed and a column for each arm; 0 where it never rises.
     """
-    table = frame.pivot(index=["arm", "seed"], columns="update", values="val_loss")
-    largest = table.sub(table[0], axis=0).max(axis=1).unstack("arm")
+    largest = above(frame).max(axis=1).unstack("arm")
     return largest[frame["arm"].unique()].astype(np.float64)
 
 
