@@ -31,7 +31,7 @@ def without_code(text):
         if fences and line.strip() == fences[-1][0]:
             fences.pop()
         elif fence and not any(code for _, code in fences):
-            fences.append((fence[1], fence[2] in (None, "{code-block}", "{eval-rst}", "{math}")))
+            fences.append((fence[1], fence[2] in (None, "{code-block}", "{eval-rst}", "{math}", "{chapter-map}")))
         elif not any(code for _, code in fences) and not (fences and re.match(r":[\w-]+:", line)):
             kept.append(line)
     return "\n".join(kept)
