@@ -444,11 +444,12 @@ def test_a_cluster_that_loses_a_worker_does_every_run(cluster, tmp_path):
     """As soon as the first student is done, one of the two workers is killed in the middle of its run."""
     from distributed import Client
 
+    study = dataclasses.replace(QUICK, arms=dict(list(QUICK.arms.items())[:4]))
     folder, done = tmp_path / ".runs" / "mnist_article", threading.Event()
 
     def kill():
         while not done.is_set():
-            if len(list(folder.glob("*.json"))) >= 3:  # the teacher and two students
+            if len(list(folder.glob("*.json"))) >= 2:  # the teacher and a student
                 with Client(cluster.scheduler_address) as client:
                     busy = next(worker for worker, tasks in client.processing().items() if tasks)
                     killed.append(client.run(os.getpid, workers=[busy])[busy])
@@ -459,13 +460,13 @@ def test_a_cluster_that_loses_a_worker_does_every_run(cluster, tmp_path):
     killed, killer = [], threading.Thread(target=kill)
     killer.start()
     try:
-        failures = run_study(QUICK, scheduler=cluster.scheduler_address, out=tmp_path)
+        failures = run_study(study, scheduler=cluster.scheduler_address, out=tmp_path)
     finally:
         done.set()
         killer.join()
     assert killed
     assert failures == []
-    assert set(load_results("mnist_article", tmp_path)["arm"]) == {"teacher", *QUICK.arms}
+    assert set(load_results("mnist_article", tmp_path)["arm"]) == {"teacher", *study.arms}
 
 
 def test_workers_that_would_do_two_runs_at_once_are_refused(here, tmp_path):
