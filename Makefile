@@ -1,7 +1,7 @@
 # The Net2Net book. Every command does its own set-up; `make help` lists them.
 #
 # PYTHON=python3.12 chooses the interpreter (3.11, 3.12 or 3.13); PORT=8001 the port of `make serve`;
-# IPYWIDGETS=8.* the widgets of `make colab`, CHAPTERS=03_net2widernet its chapters.
+# IPYWIDGETS=8.* the widgets of `make colab`, CHAPTERS=02_net2widernet its chapters.
 
 PYTHON ?= python3
 PORT ?= 8000

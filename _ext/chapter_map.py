@@ -2,7 +2,7 @@
 
 ```{chapter-map} hour day week
 01_why_net2net: hour day week
-02_mathematics: day week
+04_mathematics: day week
 ```
 
 Titles and numbers are those of the pages; a title is shown up to its colon.

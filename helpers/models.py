@@ -55,7 +55,7 @@ def net2wider_net(
         random ones.
     split : {"noise", "equal", "random", "weights"}
         How copies share outgoing weights. All are exact. "noise": equal shares, with noise as large as the weights that
-        cancels among the copies. It is the default because the copies part at once, and students end best (chapter 9).
+        cancels among the copies. It is the default because the copies part at once, and students end best (chapter 10).
         "equal", the paper's: copies stay equal in training. "random": one share for each unit, drawn; the copies'
         gradients are parallel. "weights": one share for each weight, drawn. `growth(student).rates` needs "equal" or
         "random".

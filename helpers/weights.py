@@ -224,8 +224,9 @@ def wider2net_fc(
         Which teacher unit each student unit copies; it begins with ``0..n-1``. Drawn if left out. Padding copies none.
     split : {"noise", "equal", "random", "weights"}
         How the copies share the outgoing weights; all keep the function. "noise": equal shares, with noise that cancels
-        among the copies. It is the default because the copies part at once, and students end best (chapter 9). "equal",
-        the paper's, and "random": one share for each unit; see `copy_shares`. "weights": one share for each weight.
+        among the copies. It is the default because the copies part at once, and students end best (chapter 10).
+        "equal", the paper's, and "random": one share for each unit; see `copy_shares`. "weights": one share for each
+        weight.
     noise : float
         Standard deviation of the relative noise on the incoming weights of copies. 0 keeps the function.
     rng : numpy.random.Generator, int or None

@@ -10,10 +10,10 @@ from test_pages import Visit, serve
 # One page for each thing that a page of the book may hold.
 KINDS = {
     "widening": "book/index",
-    "deepening": "book/04_net2deepernet",
+    "deepening": "book/03_net2deepernet",
     "lab": "book/lab",
-    "races": "book/09_is_it_effective",
-    "mathematics": "book/02_mathematics",
+    "races": "book/10_is_it_effective",
+    "mathematics": "book/04_mathematics",
     "map": "book/path",
     "reference": "book/api/net2net",
     "source": "_modules/helpers/weights",

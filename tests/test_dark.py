@@ -107,7 +107,7 @@ SHOWN = """() => {
 
 @pytest.mark.browser
 def test_figures_are_as_wide_as_the_text_and_dark_on_dark_pages(browser, html):
-    with Visit(browser, f"{html.resolve().as_uri()}/", "book/04_net2deepernet", scheme="dark") as visit:
+    with Visit(browser, f"{html.resolve().as_uri()}/", "book/03_net2deepernet", scheme="dark") as visit:
         figures = visit.page.evaluate(SHOWN)
         assert len(figures) > 5
         assert [figure for figure in figures if figure[0] != "dark.svg" or not 0.9 < figure[1] <= 1] == []

@@ -1029,7 +1029,7 @@ def test_a_hand_stops_what_plays(show):
     assert state(page, "state.width") == width
 
 
-@pytest.mark.parametrize("name", ["index", "02_mathematics", "03_net2widernet"])
+@pytest.mark.parametrize("name", ["index", "04_mathematics", "02_net2widernet"])
 def test_on_the_books_pages_news_stand_below_the_bar(browser, html, name):
     with Visit(browser, f"{html.resolve().as_uri()}/", f"book/{name}", width=360, has_touch=True) as visit:
         visit.page.set_viewport_size({"width": 360, "height": 740})
@@ -1039,7 +1039,7 @@ def test_on_the_books_pages_news_stand_below_the_bar(browser, html, name):
 
 
 def test_an_element_far_below_costs_a_phone_nothing_until_it_comes_near(browser, html):
-    with Visit(browser, f"{html.resolve().as_uri()}/", "book/02_mathematics", width=360) as visit:
+    with Visit(browser, f"{html.resolve().as_uri()}/", "book/04_mathematics", width=360) as visit:
         live = visit.page.locator("net2net-widen .n2n-live")
         assert live.count() == 0
         visit.page.locator("net2net-widen").scroll_into_view_if_needed()
@@ -1064,11 +1064,11 @@ def test_pages_load_the_scripts_of_their_elements_and_no_others(html, name):
     ("name", "tag"),
     [
         ("index", "net2net-widen"),
-        ("02_mathematics", "net2net-widen"),
-        ("03_net2widernet", "net2net-widen"),
-        ("04_net2deepernet", "net2net-deepen"),
-        ("07_mnist_experiment", "net2net-race"),
-        ("09_is_it_effective", "net2net-map"),
+        ("04_mathematics", "net2net-widen"),
+        ("02_net2widernet", "net2net-widen"),
+        ("03_net2deepernet", "net2net-deepen"),
+        ("08_mnist_experiment", "net2net-race"),
+        ("10_is_it_effective", "net2net-map"),
     ],
 )
 def test_elements_live_on_their_pages(browser, html, name, tag):

@@ -81,7 +81,7 @@ def test_a_page_asks_for_one_style_sheet_whose_files_are_there(html):
 
 
 def test_pictures_have_sizes_and_all_but_the_first_load_late(html):
-    text = (html / "book" / "04_net2deepernet.html").read_text(encoding="utf-8")
+    text = (html / "book" / "03_net2deepernet.html").read_text(encoding="utf-8")
     pictures = re.findall(r'<img[^>]*src="[^":]+"[^>]*>', text)
     assert len(pictures) > 3
     assert [one for one in pictures if not re.search(r' width="\d+" height="\d+"', one)] == []

@@ -98,7 +98,7 @@ def test_no_page_loads_a_script_for_mathematics(html):
 @pytest.mark.browser
 def test_a_browser_sets_formulas_in_that_font(browser, html):
     page = browser.new_page()
-    page.goto((html / "book" / "02_mathematics.html").as_uri())
+    page.goto((html / "book" / "04_mathematics.html").as_uri())
     page.evaluate("document.fonts.ready")
     assert page.evaluate("[...document.fonts].filter(f => f.family.includes('Mathematics')).map(f => f.status)") == [
         "loaded"

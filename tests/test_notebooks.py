@@ -370,7 +370,7 @@ def test_template_is_committed_as_chapters_are():
     assert cells[0].source == lean.colab_source()
     link = f"/blob/main/{YOURS.relative_to(ROOT).as_posix()}"
     assert link in cells[1].source
-    assert link in (ROOT / "book" / "14_your_own_model.ipynb").read_text(encoding="utf-8")
+    assert link in (ROOT / "book" / "07_your_own_model.ipynb").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
@@ -504,8 +504,8 @@ def wrong_numbers(text, chapters):
 
 def test_chapters_are_called_by_the_numbers_that_they_are_shown_with():
     chapters = [name for name in toc.documents() if re.match(r"book/\d\d_", name)]
-    assert wrong_numbers("[chapter 2](02_mathematics.ipynb), [9](03_net2widernet.ipynb#x)", chapters) == [
-        ("9", "03_net2widernet")
+    assert wrong_numbers("[chapter 4](04_mathematics.ipynb), [9](02_net2widernet.ipynb#x)", chapters) == [
+        ("9", "02_net2widernet")
     ]
     pages = [*ROOT.glob("book/*.md"), *ROOT.glob("book/*.ipynb")]
     assert {page.name: wrong for page in pages if (wrong := wrong_numbers(page.read_text("utf-8"), chapters))} == {}

@@ -374,7 +374,7 @@ HARD_TO_READ = """() => {
 
 @pytest.mark.browser
 def test_code_fits_a_phone_and_its_button_lies_beside_it(browser, site):
-    with Visit(browser, site, "book/04_net2deepernet", WIDTHS["phone"]) as visit:
+    with Visit(browser, site, "book/03_net2deepernet", WIDTHS["phone"]) as visit:
         visit.show_all()
         assert visit.page.evaluate(HARD_TO_READ) == []
         assert visit.page.locator("article .cell_input pre:visible").count() > 30
@@ -387,7 +387,7 @@ def test_code_fits_a_phone_and_its_button_lies_beside_it(browser, site):
 
 @pytest.mark.browser
 def test_set_up_and_drawing_calls_are_folded_and_say_so(browser, html):
-    with Visit(browser, f"{html.resolve().as_uri()}/", "book/03_net2widernet", WIDTHS["phone"]) as visit:
+    with Visit(browser, f"{html.resolve().as_uri()}/", "book/02_net2widernet", WIDTHS["phone"]) as visit:
         folded = visit.page.locator("article details.hide")
         assert [fold.inner_text() for fold in folded.all()][:2] == [
             "Show the set-up: imports and style",
@@ -403,7 +403,7 @@ def test_set_up_and_drawing_calls_are_folded_and_say_so(browser, html):
 
 @pytest.mark.browser
 def test_on_a_phone_what_scrolls_has_a_shade_and_is_reached_by_keyboard_when_it_comes_near(browser, site):
-    with Visit(browser, site, "book/09_is_it_effective", WIDTHS["phone"]) as visit:
+    with Visit(browser, site, "book/10_is_it_effective", WIDTHS["phone"]) as visit:
         boxes = visit.page.locator(".cell_output .text_html:has(table)")
         table = boxes.last
         assert table.get_attribute("tabindex") is None, "what is far below is not asked"
@@ -419,7 +419,7 @@ def test_on_a_phone_what_scrolls_has_a_shade_and_is_reached_by_keyboard_when_it_
 
 @pytest.mark.browser
 def test_the_bar_names_the_page_on_a_phone_and_leads_to_its_top(browser, site):
-    with Visit(browser, site, "book/03_net2widernet", WIDTHS["phone"]) as visit:
+    with Visit(browser, site, "book/02_net2widernet", WIDTHS["phone"]) as visit:
         here = visit.page.locator(".bd-header-article .here")
         assert here.inner_text() == "3. Net2WiderNet"
         assert here.evaluate("e => e.scrollWidth <= e.clientWidth"), "the name is not cut off"
@@ -433,7 +433,7 @@ def test_the_bar_names_the_page_on_a_phone_and_leads_to_its_top(browser, site):
 @pytest.mark.browser
 @pytest.mark.parametrize(
     "place",
-    ["02_mathematics#thm-noise", "02_mathematics#read-on", "glossary#term-noise", "api/net2net#helpers.Net2NetError"],
+    ["04_mathematics#thm-noise", "04_mathematics#read-on", "glossary#term-noise", "api/net2net#helpers.Net2NetError"],
 )
 def test_a_link_into_a_page_arrives_on_a_phone(browser, site, place):
     name, _, anchor = place.partition("#")

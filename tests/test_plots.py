@@ -260,7 +260,7 @@ def test_networks_name_their_weights_if_asked():
     assert not {"-2", "0.5"} & bare
 
 
-# Chapter 2
+# Chapter 4
 
 
 def test_mapping_arrows_name_units_and_shares():
@@ -281,7 +281,7 @@ def test_copy_distances_shows_zero():
     assert axes.lines[0].get_ydata().tolist() == [1e-5] * 49
 
 
-# ------------------------------------------------------------------ chapter 03: wider
+# ------------------------------------------------------------------ chapter 02: wider
 
 OF_03 = {
     "flatten_rows": lambda: plots.flatten_rows([0, 1, 2, 1], positions=3),
@@ -309,7 +309,7 @@ def test_widened_function_names_each_units_origin_and_leaves_room():
     assert below.get_xlim()[1] > 23
 
 
-# ------------------------------------------------------------------ chapter 7
+# ------------------------------------------------------------------ chapter 8
 
 
 def test_training_panels_share_looks_and_scales():
@@ -329,7 +329,7 @@ def test_training_panels_name_the_arm_without_rows():
         plots.training_panels(frame(), {"": ["absent"]})
 
 
-# ------------------------------------------------------------------ chapter 04: deeper
+# ------------------------------------------------------------------ chapter 03: deeper
 
 
 @pytest.mark.parametrize("change", [RNG.normal(size=(32, 32)), np.zeros((3, 4))], ids=["learned", "none"])

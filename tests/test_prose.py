@@ -73,7 +73,7 @@ def test_paragraphs_have_few_numbers(page):
     [
         ("It has 3 layers of 4,000 weights, −0.5 to 1.5 of them.", [4]),
         ("{glue:text}`a b:.1f` % and {glue:text}`c` of 10 seeds.", [3]),
-        ("One.\n\nIn 2 of 3 runs, 28 x 28 pixels.\n- 5\n- 6, [chapter 9](09_x.ipynb#y)", [0, 3, 1, 1]),
+        ("One.\n\nIn 2 of 3 runs, 28 x 28 pixels.\n- 5\n- 6, [chapter 10](09_x.ipynb#y)", [0, 3, 1, 1]),
         ("$5$ and `6`, conv2, Net2Net, x4, float32; [7](07_x.ipynb), {cite:t}`b2016`, section 2.4.", [0]),
         ("$$\n1 + 1\n$$\n\n| a | 1 |\n|---|---|\n| 2 | 3 |\n\n## 4 heads\n\n```python\n5\n```", []),
         (":::{admonition} The numbers\n:class: dropdown\n\n1, 2, 3\n:::\n\nNo 4.", [1]),

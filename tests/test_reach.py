@@ -43,6 +43,20 @@ def test_page_for_lost_readers_stands_alone_and_leads_back(html):
     assert urljoin(root, "book/index.html") in targets
 
 
+MOVED = yaml.safe_load(text_of(address.ROOT / "_config.yml"))["sphinx"]["config"]["redirects"]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("old", MOVED)
+def test_an_old_address_leads_to_the_same_place_of_the_page(html, browser, old):
+    assert old not in toc.documents()
+    page = browser.new_page()
+    page.goto((html / f"{old}.html").as_uri() + "#summary")
+    page.wait_for_url((html / "book" / MOVED[old]).as_uri() + "#summary")
+    assert page.locator("#summary").count() == 1
+    page.close()
+
+
 @pytest.mark.parametrize("name", [path.stem for path in toc.chapters()])
 def test_foot_of_a_chapter_says_when_and_on_what_it_ran(html, name):
     (foot,) = re.findall(r'<aside class="chapter-foot".*?</aside>', text_of(html / "book" / f"{name}.html"), re.DOTALL)
