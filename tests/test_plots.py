@@ -283,20 +283,20 @@ def test_copy_distances_shows_zero():
 
 # ------------------------------------------------------------------ chapter 02: wider
 
-OF_03 = {
+OF_02 = {
     "flatten_rows": lambda: plots.flatten_rows([0, 1, 2, 1], positions=3),
     "widened_function": lambda: plots.widened_function(X, X, X, [0, 1, 0, -1], V2[:2], V2[:4], most=24),
 }
 
 
-@pytest.mark.parametrize("name", OF_03)
-def test_figure_of_chapter_03_draws_small_and_within_its_frame(name, monkeypatch):
-    monkeypatch.setitem(CALLS, name, OF_03[name])
+@pytest.mark.parametrize("name", OF_02)
+def test_figure_of_chapter_02_draws_small_and_within_its_frame(name, monkeypatch):
+    monkeypatch.setitem(CALLS, name, OF_02[name])
     test_figure_draws_small_and_within_its_frame(name)
 
 
 def test_flatten_rows_name_every_row_of_the_kernels():
-    teacher, student, wrong = ([text.get_text() for text in axes.texts] for axes in OF_03["flatten_rows"]().axes)
+    teacher, student, wrong = ([text.get_text() for text in axes.texts] for axes in OF_02["flatten_rows"]().axes)
     assert teacher[:4] == ["a\n1", "b\n1", "c\n1", "a\n2"]
     assert student[:5] == ["a\n1", "b\n1", "c\n1", "b′\n1", "a\n2"]
     assert (len(teacher), len(student)) == (9, 12)
@@ -304,7 +304,7 @@ def test_flatten_rows_name_every_row_of_the_kernels():
 
 
 def test_widened_function_names_each_units_origin_and_leaves_room():
-    below = OF_03["widened_function"]().axes[1]
+    below = OF_02["widened_function"]().axes[1]
     assert [text.get_text() for text in below.texts] == ["a", "b", "a", "new\n2"]
     assert below.get_xlim()[1] > 23
 
@@ -342,7 +342,7 @@ def test_weight_change_draws_inputs_across_and_outputs_down(change, monkeypatch)
     assert low == -high < 0, "white is no change"
 
 
-# ------------------------------------------------------------------ chapters 01 and 10: before growth and after
+# ------------------------------------------------------------------ chapters 01 and 11: before growth and after
 
 
 def measured(*accuracies):
