@@ -397,11 +397,10 @@ class Widen(Explorable):
             # Drawn for all places and cut, so that a unit keeps its weights while the width moves.
             whole = self.mapping + [0] * (4 * n - q)
             u1, c1, u2 = w.wider2net_fc(w1, b1, w2, 4 * n, "randompad", mapping=whole, rng=self.seed)
-            # The standard deviation of Keras' initializer (Glorot) for the teacher's layers, each of which has 1 + n
-            # inputs and outputs: with PAD_STDDEV, so few new units would hardly be seen.
-            scale = math.sqrt(2 / (1 + n)) / placing.PAD_STDDEV
-            u1[:, n:] *= scale
-            u2[n:] *= scale
+            # The standard deviation of Keras' initializer (Glorot) for the teacher's layers, from their inputs and
+            # outputs: with PAD_STDDEV, so few new units would hardly be seen.
+            u1[:, n:] *= math.sqrt(2 / (1 + n)) / placing.PAD_STDDEV
+            u2[n:] *= math.sqrt(2 / (n + len(b2))) / placing.PAD_STDDEV
             return u1[:, :q], c1[:q], u2[:q], b2
         u1, c1 = placing.place_outputs(w1, self.mapping), placing.place_outputs(b1, self.mapping)
         if self.shares is None:

@@ -68,11 +68,11 @@
         const whole = [...mapping, ...Array(4 * n - width).fill(0)];
         const [u1, c1, u2] = Net2Net.wider2netFc(w1, b1, w2, 4 * n, { init: way, mapping: whole, rng: seed });
         // To the scale of Glorot's initializer, for the reason that `Widen.weights` gives in Python.
-        const scale = Math.sqrt(2 / (1 + n)) / Net2Net.PAD_STDDEV;
-        const padded = (value, j) => (j < n ? value : value * scale);
+        const scale = (ends) => Math.sqrt(2 / ends) / Net2Net.PAD_STDDEV;
+        const padded = (ends) => (value, j) => (j < n ? value : value * scale(ends));
         return {
-          w1: u1.map((row) => row.slice(0, width).map(padded)), b1: c1.slice(0, width),
-          w2: u2.slice(0, width).map((row, j) => row.map((value) => padded(value, j))), shares: [],
+          w1: u1.map((row) => row.slice(0, width).map(padded(1 + n))), b1: c1.slice(0, width),
+          w2: u2.slice(0, width).map((row, j) => row.map((value) => padded(n + this.outputs)(value, j))), shares: [],
         };
       }
       let shares = mapping.map(() => 1);
