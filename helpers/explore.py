@@ -24,7 +24,17 @@ from helpers import placing, plots
 from helpers import weights as w
 from helpers.checks import Net2NetError, check_mapping, check_noise, check_width
 
-__all__ = ["ACTIVATIONS", "Deepen", "Explorable", "Widen", "curve_teacher", "deepen", "digit", "widen"]
+__all__ = [
+    "ACTIVATIONS",
+    "Deepen",
+    "Explorable",
+    "Widen",
+    "curve_teacher",
+    "curves_teacher",
+    "deepen",
+    "digit",
+    "widen",
+]
 
 HERE = Path(__file__).resolve().parent
 WEB = next(folder for folder in (HERE / "web", HERE.parent / "book" / "web") if folder.is_dir())
@@ -56,16 +66,17 @@ DIGIT = (
 )
 
 
-def widen(teacher=None, *, width=None, seed=0, way="equal", noise=0.0, mapping=None, parts=(), unit=None):
-    """Move the width of a small network's hidden layer, and see what its function does.
+def widen(teacher=None, *, width=None, seed=0, way="noise", noise=0.0, mapping=None, parts=(), unit=None):
+    """Move the width of a small network's hidden layer, and see what its function and its gradients do.
 
     Parameters
     ----------
     teacher : keras.Model, optional
-        From one number to one number, over one hidden layer of at most 16 units: two Dense layers with biases, the
-        second linear. `curve_teacher` if left out.
+        From one number to one or two, over one hidden layer of at most 16 units: two Dense layers with biases, the
+        second linear. `curves_teacher` if left out.
     width, seed, way, noise, mapping, parts, unit
-        To begin with; see `Widen`. By default twice the teacher's width, and the newest unit is looked at.
+        To begin with; see `Widen`. By default twice the teacher's width, and the newest unit is looked at. With one
+        output the gradients of copies are parallel whatever the way.
 
     Returns
     -------
@@ -85,11 +96,16 @@ def widen(teacher=None, *, width=None, seed=0, way="equal", noise=0.0, mapping=N
     >>> panel.width = 14
     >>> panel.gap < 1e-12
     True
+    >>> panel.cosine < 0.99  # the copies part at once, in direction too
+    True
+    >>> panel.way = "random"
+    >>> round(panel.cosine, 9)
+    1.0
     >>> panel.way = "undivided"
     >>> panel.gap > 0.1
     True
     """
-    teacher = curve_teacher() if teacher is None else _weights_of(teacher)
+    teacher = curves_teacher() if teacher is None else _weights_of(teacher, 2)
     n = len(teacher["b1"])
     if mapping is None:
         width = _check_range("width", 2 * n if width is None else width, n, 4 * n)
@@ -111,7 +127,7 @@ def deepen(
     Parameters
     ----------
     teacher : keras.Model, optional
-        As for `widen`. `curve_teacher` if left out.
+        As for `widen`, but with one output. `curve_teacher` if left out.
     kind, activation, layers, v, image, size, tap, last
         To begin with; see `Deepen`. By default a dense layer with the teacher's activation, ReLU if there is no
         teacher, the image `digit`, and a kernel with its 1 in the middle.
@@ -137,7 +153,7 @@ def deepen(
     >>> panel.gap > 0.1
     True
     """
-    weights = curve_teacher() | {"activation": "relu"} if teacher is None else _weights_of(teacher)
+    weights = curve_teacher() | {"activation": "relu"} if teacher is None else _weights_of(teacher, 1)
     size = [check_width("size", side, 1) for side in size]
     return Deepen(
         teacher=weights,
@@ -176,6 +192,22 @@ def curve_teacher():
         "w2": [[1.08], [-1.2], [0.36], [1.68]],
         "b2": [0.06],
         "activation": "tanh",
+    }
+
+
+def curves_teacher():
+    """`curve_teacher` with a second output, which is about 0.6 cos(2 x) on -1 to 1.
+
+    Only the second output's weights were fitted, to within 0.08. They too are multiples of 0.12.
+
+    >>> len(curves_teacher()["b2"])
+    2
+    """
+    teacher = curve_teacher()
+    second = [-0.6, -0.48, 1.2, 0.36]
+    return teacher | {
+        "w2": [[*row, weight] for row, weight in zip(teacher["w2"], second, strict=True)],
+        "b2": [0.06, 0.0],
     }
 
 
@@ -253,9 +285,10 @@ class Widen(Explorable):
         Units of the student's hidden layer, from the teacher's n to 4 n; 2 n to begin with.
     seed : int
         Of the mapping, and of the shares, weights and noise that are drawn.
-    way : {"equal", "random", "undivided", "randompad"}
-        How the new weights are made: copies with equal shares, copies with unequal shares, copies that are not divided,
-        or random weights.
+    way : {"noise", "equal", "random", "weights", "undivided", "randompad"}
+        How the new weights are made. The first four are the values of `split` in `wider2net_fc`: copies with equal
+        shares plus noise that cancels, with equal shares, with unequal shares, with shares of its own for each weight.
+        The others are copies that are not divided, and random weights.
     noise : float
         Standard deviation of the relative noise on the copies' incoming weights.
     mapping : list of int
@@ -268,8 +301,10 @@ class Widen(Explorable):
     """
 
     WAYS = {
+        "noise": "copies with equal shares and noise that cancels",
         "equal": "copies with equal shares",
         "random": "copies with unequal shares",
+        "weights": "copies with one share for each weight",
         "undivided": "copies that are not divided",
         "randompad": "random weights",
     }
@@ -280,7 +315,7 @@ class Widen(Explorable):
     teacher = t.Dict().tag(sync=True)
     width = t.Int().tag(sync=True)
     seed = t.Int(0).tag(sync=True)
-    way = t.Enum(list(WAYS), "equal").tag(sync=True)
+    way = t.Enum(list(WAYS), "noise").tag(sync=True)
     noise = t.Float(0.0).tag(sync=True)
     mapping = t.List(t.Int()).tag(sync=True)
     parts = t.List(t.Float()).tag(sync=True)
@@ -339,8 +374,12 @@ class Widen(Explorable):
 
     @property
     def shares(self):
-        """How much of its teacher unit's outgoing weight each unit carries, shape (width,); None for random padding."""
-        if self.way == "randompad":
+        """Which part of its teacher unit's outgoing weights each unit carries, shape (width,).
+
+        None where it is not the same part of all of them: with noise that cancels, with one share for each weight, and
+        with random weights.
+        """
+        if self.way in ("noise", "weights", "randompad"):
             return None
         if self.way == "undivided":
             return np.ones(self.width)
@@ -358,14 +397,16 @@ class Widen(Explorable):
             # Drawn for all places and cut, so that a unit keeps its weights while the width moves.
             whole = self.mapping + [0] * (4 * n - q)
             u1, c1, u2 = w.wider2net_fc(w1, b1, w2, 4 * n, "randompad", mapping=whole, rng=self.seed)
-            # The standard deviation of Keras' initializer (Glorot) for the teacher's layers, each of which has 1 + n
-            # inputs and outputs: with PAD_STDDEV, so few new units would hardly be seen.
-            scale = math.sqrt(2 / (1 + n)) / placing.PAD_STDDEV
-            u1[:, n:] *= scale
-            u2[n:] *= scale
+            # The standard deviation of Keras' initializer (Glorot) for the teacher's layers, from their inputs and
+            # outputs: with PAD_STDDEV, so few new units would hardly be seen.
+            u1[:, n:] *= math.sqrt(2 / (1 + n)) / placing.PAD_STDDEV
+            u2[n:] *= math.sqrt(2 / (n + len(b2))) / placing.PAD_STDDEV
             return u1[:, :q], c1[:q], u2[:q], b2
         u1, c1 = placing.place_outputs(w1, self.mapping), placing.place_outputs(b1, self.mapping)
-        u2 = placing.place_inputs(w2, self.mapping, self.shares)
+        if self.shares is None:
+            u2 = placing.place_parted(w2, self.mapping, self.way, np.random.default_rng(self.seed))
+        else:
+            u2 = placing.place_inputs(w2, self.mapping, self.shares)
         if self.noise:
             u1 = placing.add_noise(u1, np.arange(q) >= n, self.noise, np.random.default_rng(self.seed))
         return u1, c1, u2, b2
@@ -379,7 +420,7 @@ class Widen(Explorable):
             [
                 keras.Input((1,), dtype="float64"),
                 keras.layers.Dense(self.width, activation=self.teacher["activation"], dtype="float64", name="hidden"),
-                keras.layers.Dense(1, dtype="float64", name="out"),
+                keras.layers.Dense(len(self.teacher["b2"]), dtype="float64", name="out"),
             ]
         )
         model.set_weights(list(self.weights))
@@ -390,9 +431,32 @@ class Widen(Explorable):
         """The largest difference between the student's output and the teacher's, from -1 to 1."""
         return float(np.abs(self._values(self.weights) - self._values(_arrays(self.teacher))).max())
 
+    @property
+    def gradients(self):
+        """What comes back to the units in training: the gradients of their values from -1 to 1, shape (201, width).
+
+        The loss is half the mean of the squared outputs, as if all of them were to become 0.
+        """
+        weights = self.weights
+        return self._values(weights) @ weights[2].T / len(X)
+
+    @property
+    def cosine(self):
+        """The smallest cosine between `gradients` of two copies of the unit looked at.
+
+        None if the unit has no copy, or if nothing comes back to one of them.
+        """
+        group = np.equal(self.mapping, self.mapping[self.unit])
+        gradients = self.gradients[:, group]
+        lengths = np.linalg.norm(gradients, axis=0)
+        if self.way == "randompad" or group.sum() == 1 or not lengths.all():
+            return None
+        directions = gradients / lengths
+        return float((directions.T @ directions).min())
+
     def _values(self, weights):
         w1, b1, w2, b2 = weights
-        return (ACTIVATIONS[self.teacher["activation"]](X @ w1 + b1) @ w2 + b2).ravel()
+        return ACTIVATIONS[self.teacher["activation"]](X @ w1 + b1) @ w2 + b2
 
     def picture(self):
         """Draw the two functions, and below what each unit passes on."""
@@ -407,6 +471,8 @@ class Widen(Explorable):
             "zero up to rounding: the function is kept." if kept else "the function has changed."
         )
         lies = "The student's curve lies on the teacher's" if kept else "The student's curve leaves the teacher's"
+        if self.cosine is not None:
+            says += f" Smallest cosine between the gradients of two copies of a unit: {self.cosine:.3f}."
         how = f"outgoing weights of {self.width} hidden units grown from {self.n}: {self.WAYS[self.way]}"
         return figure, f"{lies}. Below, the {how}.", says
 
@@ -620,7 +686,7 @@ def _check_range(name, value, least, most=math.inf):
     return value
 
 
-def _weights_of(teacher):
+def _weights_of(teacher, most):
     """The weights of a Keras model that can be drawn, in float64, or why it cannot be."""
     import keras
 
@@ -628,15 +694,17 @@ def _weights_of(teacher):
     fits = (
         len(layers) == 2
         and all(type(layer) is keras.layers.Dense and layer.built and layer.use_bias for layer in layers)
-        and layers[0].kernel.shape[0] == layers[1].units == 1
+        and layers[0].kernel.shape[0] == 1
+        and layers[1].units <= most
         and layers[0].units <= 16
         and layers[1].activation is keras.activations.linear
     )
     if not fits:
         raise Net2NetError(
-            "teacher: expected a built Sequential of two Dense layers with biases, from one number to one number, with "
-            f"at most 16 hidden units and a linear output, got {getattr(teacher, 'name', teacher)!r} with layers "
-            f"{[type(layer).__name__ for layer in layers]}; for any other model see helpers.net2wider_net"
+            "teacher: expected a built Sequential of two Dense layers with biases, from one number to "
+            f"{'one number' if most == 1 else 'one or two'}, with at most 16 hidden units and a linear output, got "
+            f"{getattr(teacher, 'name', teacher)!r} with layers {[type(layer).__name__ for layer in layers]}; for any "
+            "other model see helpers.net2wider_net"
         )
     activation = next((a for a in ACTIVATIONS if layers[0].activation is getattr(keras.activations, a)), None)
     if activation is None:

@@ -31,6 +31,7 @@ KINDS = {
     "goes-on": ("goes on", True),
     "equal": ("wider, equal", True),
     "unequal": ("wider, unequal", True),
+    "noise": ("wider, noise", True),
     "padded": ("wider, padded", False),
     "fresh-wider": ("wider, fresh", False),
     "deeper": ("deeper", True),
@@ -194,10 +195,9 @@ def grow(net, kind, width):
     check_choice("kind", kind, KINDS)
     seed = 1000 * net.seed + 500 + net.generation + 1
     layers, sizes = [list(layer) for layer in net.layers], net.sizes
-    if kind in ("equal", "unequal", "padded"):
+    if kind in ("equal", "unequal", "noise", "padded"):
         rng = np.random.default_rng(seed)
-        options = {"init": "randompad" if kind == "padded" else "net2wider"}
-        options["split"] = "random" if kind == "unequal" else "equal"
+        options = {"init": "randompad"} if kind == "padded" else {"split": "random" if kind == "unequal" else kind}
         for this, after in itertools.pairwise(layers):
             if len(this[1]) < width:
                 this[0], this[1], after[0] = w.wider2net_fc(*this, after[0], width, rng=rng, **options)
@@ -214,7 +214,7 @@ def grow(net, kind, width):
 
 # ------------------------------------------------------------------ what the page shows first
 
-STORY = ("equal", "unequal", "fresh-wider", "deeper", "fresh-deeper")
+STORY = ("equal", "unequal", "noise", "fresh-wider", "deeper", "fresh-deeper")
 
 
 @functools.cache

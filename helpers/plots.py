@@ -329,6 +329,7 @@ LAB = {
     "goes-on": (BLACK, DASHES[2], "D"),
     "equal": (BLUE, DASHES[0], "o"),
     "unequal": (GREEN, DASHES[0], "^"),
+    "noise": (SKY, DASHES[0], "h"),
     "padded": (VERMILION, DASHES[3], "s"),
     "fresh-wider": (VERMILION, DASHES[1], "v"),
     "deeper": (PURPLE, DASHES[0], "*"),
@@ -686,12 +687,14 @@ def widened_function(x, teacher, student, mapping, teacher_w2, w2, most):
 
     Parameters
     ----------
-    x, teacher, student : ndarray, shape (n,)
-        Where the two functions are drawn, and their values.
+    x : ndarray, shape (m,)
+        Where the two functions are drawn.
+    teacher, student : ndarray, shape (m, outputs)
+        Their values.
     mapping : array_like of int, shape (q,)
         Which teacher unit each student unit copies; -1 for a unit that copies none.
-    teacher_w2, w2 : ndarray, shapes (n,), (q,)
-        Outgoing weights of the teacher's units, drawn as pale bars, and of the student's.
+    teacher_w2, w2 : ndarray, shapes (n, outputs), (q, outputs)
+        Outgoing weights of the teacher's units, drawn as pale bars, and of the student's: for each output a bar.
     most : int
         Units to leave room for, so that nothing jumps when the width moves.
 
@@ -699,33 +702,38 @@ def widened_function(x, teacher, student, mapping, teacher_w2, w2, most):
     -------
     matplotlib.figure.Figure
     """
-    mapping, teacher_w2, w2 = np.asarray(mapping), np.ravel(teacher_w2), np.ravel(w2)
-    n = len(teacher_w2)
+    mapping, teacher_w2, w2 = np.asarray(mapping), np.asarray(teacher_w2), np.asarray(w2)
+    n, outputs = teacher_w2.shape
     figure, (above, below) = _figure(4.3, nrows=2, gridspec_kw={"height_ratios": [3, 2]})
-    above.plot(x, teacher, color=SKY, lw=7, alpha=0.6, label="teacher", solid_capstyle="round")
-    above.plot(x, student, color=INK, ls=DASHES[1], lw=1.8, label="student")
+    names = ["teacher", *["_"] * (outputs - 1)], ["student", *["_"] * (outputs - 1)]  # one line each in the legend
+    above.plot(x, teacher, color=SKY, lw=7, alpha=0.6, label=names[0], solid_capstyle="round")
+    above.plot(x, student, color=INK, ls=DASHES[1], lw=1.8, label=names[1])
     low, high = float(np.min(teacher)), float(np.max(teacher))
     room = 0.6 * (high - low)
     above.set(xlabel="x", ylabel="output", ylim=(low - room, high + room))
     above.legend(loc="lower left", frameon=False, ncols=2)
-    below.bar(np.arange(n), teacher_w2, width=0.72, fc="#DDDDDD")
-    for place, (unit, weight) in enumerate(zip(mapping, w2, strict=True)):
+    wide = 0.72 / outputs
+    places = wide * (np.arange(outputs) - (outputs - 1) / 2)
+    for place, weights in enumerate(teacher_w2):
+        below.bar(place + places, weights, width=wide, fc="#DDDDDD")
+    top = 1.25 * max(np.abs(teacher_w2).max(), np.abs(w2).max())
+    for place, (unit, weights) in enumerate(zip(mapping, w2, strict=True)):
         color = CYCLE[unit % 7] if unit >= 0 else "#999999"
         edge = {"ec": color, "lw": 1.6, "ls": "-" if place < n else (0, (2, 1))}
-        below.bar(place, weight, width=0.72, fc="white" if place >= n else color, **edge)
+        below.bar(place + places, weights, width=wide, fc="white" if place >= n else color, **edge)
         name = chr(ord("a") + int(unit) % 26) if unit >= 0 else f"new\n{place - n + 1}"
         below.text(
             place,
-            0,
+            -top,
             name,
             ha="center",
-            va="top" if weight >= 0 else "bottom",
+            va="top",
             fontsize=8.5,
             fontweight="bold",
         )
-    top = 1.25 * max(np.abs(teacher_w2).max(), np.abs(w2).max())
     below.axhline(0, color=INK, lw=0.8)
-    below.set(xlim=(-0.7, most - 0.3), ylim=(-top, top), xticks=[], ylabel="outgoing\nweight", xlabel="hidden units")
+    below.set(xlim=(-0.7, most - 0.3), ylim=(-top, top), xticks=[], ylabel="outgoing\nweights")
+    below.set_xlabel("hidden units" if outputs == 1 else "hidden units, a bar for each output", labelpad=22)
     below.spines["bottom"].set_visible(False)
     return figure
 

@@ -65,6 +65,10 @@ def widenings():
         {"split": "random", "noise": 0.1},
         {"init": "randompad", "split": "random"},  # padding has no shares to draw
         {"mapping": True, "split": "random"},
+        {"split": "weights"},
+        {"split": "noise"},
+        {"split": "weights", "noise": 0.2},
+        {"mapping": True, "noise": 0.2},  # noise that cancels, the default
     )
     for kind, (first, second, q) in shapes.items():
         for number, way in enumerate(ways):
@@ -86,6 +90,16 @@ def widenings():
             }
 
 
+def splits():
+    """A dense layer with two outputs, by every split, from several seeds, with few copies and with many."""
+    w1, b1, w2, _ = (np.array(explore.curves_teacher()[name]) for name in ("w1", "b1", "w2", "b2"))
+    for split in w.SPLITS:
+        for seed in (0, 1, 7, 4_294_967_296):
+            for q in (5, 8, 11, 40):
+                student = w.wider2net_fc(w1, b1, w2, q, split=split, rng=seed)
+                yield {"split": split, "seed": seed, "q": q, "w2": plain(student[2])}
+
+
 def deepenings():
     """Identity kernels of many sizes."""
     for size in ((1, 3), (3, 1), (3, 3), (5, 5), (2, 4), (1, 1)):
@@ -99,7 +113,9 @@ def explorables():
         {},
         {"seed": 3, "width": 16},
         {"width": 4},
+        *({"way": way, "seed": seed, "width": width} for way in w.SPLITS for seed, width in ((1, 9), (4, 16))),
         {"width": 11, "way": "random", "seed": 5},
+        {"way": "weights", "seed": 2, "unit": 2, "noise": 0.1},
         {"way": "random", "parts": [1.0, 2.0, 3.0, 4.0] * 4},
         {"width": 16, "way": "undivided"},
         {"width": 13, "way": "randompad", "seed": 8},
@@ -110,7 +126,8 @@ def explorables():
         panel = explore.widen(**given)
         shares = None if panel.shares is None else plain(panel.shares)
         state = {name: getattr(panel, name) for name in panel.state}
-        yield {"state": state, "shares": shares, "weights": plain(panel.weights), "gap": panel.gap}
+        cosines = [panel.cosine for panel.unit in range(panel.width)]
+        yield {"state": state, "shares": shares, "weights": plain(panel.weights), "gap": panel.gap, "cosines": cosines}
 
 
 def deepened():
@@ -139,6 +156,7 @@ def fixture():
         "draws": list(draws()),
         "mappings": list(mappings()),
         "widenings": list(widenings()),
+        "splits": list(splits()),
         "deepenings": list(deepenings()),
         "activations": {"v": plain(v), "phi": {name: plain(phi(v)) for name, phi in explore.ACTIVATIONS.items()}},
         "explorables": list(explorables()),

@@ -332,7 +332,10 @@ def says(page):
 def test_first_paint_tells_the_story(widen):
     panel = explore.widen()
     assert "zero up to rounding" in widen.locator(".n2n-verdict").inner_text()
-    assert says(widen) == "Unit 2 (b) is copied to unit 8; −1.20 becomes −0.60 and −0.60. The function has not changed."
+    assert says(widen) == (
+        "Unit 2 (b) is copied to unit 8. To y₁, −1.20 becomes −0.01 and −1.19; to y₂, −0.48 becomes 0.25 and −0.73. "
+        "Their gradients are not parallel. The function has not changed."
+    )
     letters = widen.locator(".n2n-there .n2n-name").all_text_contents()
     assert [letter[0] for letter in letters] == ["abcd"[k] for k in panel.mapping]
     assert len(set(letters)) == 8, "copies are told apart by their primes"
@@ -349,13 +352,84 @@ def test_readings_are_those_of_python(show):
         page = show(explore.widen(**given))
         assert state(page, "state") == case["state"]
         student = state(page, "student")
-        random = case["state"]["noise"] or case["state"]["way"] == "randompad"
+        random = case["state"]["noise"] or case["state"]["way"] in ("randompad", "noise")
         for name, wanted in zip(("w1", "b1", "w2"), case["weights"], strict=False):
             np.testing.assert_allclose(student[name], wanted, rtol=1e-13 if random else 0)
         if case["shares"]:
             assert student["shares"] == case["shares"]
         assert state(page, "gap") == pytest.approx(case["gap"], rel=1e-12, abs=1e-14)
         assert state(page, "kept") == (case["gap"] < 1e-12)
+        cosines = page.evaluate(
+            "() => { const e = document.querySelector('net2net-widen'); "
+            "return e.state.mapping.map((_, j) => e.parting(j).cosine ?? null); }"
+        )
+        assert cosines == [wanted if wanted is None else pytest.approx(wanted, abs=1e-12) for wanted in case["cosines"]]
+
+
+@pytest.mark.parametrize("way", explore.Widen.WAYS)
+def test_page_says_whether_the_copies_gradients_are_parallel(widen, way):
+    widen.locator(f"input[value={way}]").click()
+    panel = explore.widen(way=way)
+    seen = {
+        "noise": "not parallel",
+        "equal": "equal",
+        "random": "parallel",
+        "weights": "not parallel",
+        "undivided": "equal",
+        "randompad": "no copies",
+    }[way]
+    assert widen.locator(".n2n-parted").inner_text() == seen
+    assert widen.locator(".n2n-cosine").inner_text() == (
+        "–" if way == "randompad" else f"{panel.cosine:.3f}".replace("-", "−")
+    )
+    assert (f"Their gradients are {seen}." in says(widen)) == (way != "randompad")
+    if panel.cosine is not None:
+        one, other = panel.gradients[:, [1, 7]].T
+        assert np.allclose(one, other, rtol=1e-12) == (seen == "equal")
+        assert (panel.cosine > 1 - 1e-12) == (seen != "not parallel")
+    # The arrows of unit b and of its copy: on one line or not.
+    ends = widen.locator(".n2n-fan .n2n-arrow").evaluate_all(
+        "(all) => all.map((e) => e.getAttribute('d')).filter((d) => /^M[^L]+L[^L]+$/.test(d))"
+    )
+    arrows = [np.diff(np.array(re.findall(r"[-\d.]+", d), float).reshape(2, 2), axis=0)[0] for d in ends]
+    assert len(arrows) == (1 if way == "randompad" else 2)
+    if len(arrows) == 2:
+        (x1, y1), (x2, y2) = arrows
+        assert (abs(x1 * y2 - x2 * y1) < 1e-9) == (seen != "not parallel")
+        np.testing.assert_allclose(y1 / -x1, panel.weights[2][1, 1] / panel.weights[2][1, 0], rtol=1e-9)
+
+
+def test_one_share_a_unit_divides_both_weights_alike_and_the_others_do_not(widen):
+    for way in ("equal", "random", "weights", "noise"):
+        widen.locator(f"input[value={way}]").click()
+        heights = (
+            widen.locator(".n2n-there")
+            .nth(7)
+            .locator(".n2n-bar")
+            .evaluate_all("(bars) => bars.map((bar) => Number(bar.getAttribute('height'))).filter((height) => height)")
+        )
+        panel = explore.widen(way=way)
+        portions = panel.weights[2][7] / np.array(panel.teacher["w2"])[1]
+        alike = way in ("equal", "random")
+        assert np.isclose(*portions, rtol=1e-12) == alike
+        assert len(heights) == (1 if alike else 2)
+        np.testing.assert_allclose(heights, 42 * np.minimum(portions[: len(heights)], 1.22), rtol=1e-9)
+        output = labeled(widen, "Its share").locator("xpath=../output").inner_text()
+        assert output == " and ".join(f"{part:.2f}" for part in portions[: len(heights)])
+
+
+def test_teacher_with_one_output_is_shown_as_before(show):
+    page = show(explore.Widen(teacher=explore.curve_teacher(), width=8, mapping=explore.widen().mapping, unit=7))
+    assert state(page, "kept")
+    assert says(page).startswith("Unit 2 (b) is copied to unit 8; −1.20 becomes −0.73 and −0.47.")
+    page.locator("input[value=equal]").click()
+    assert says(page).startswith(
+        "Unit 2 (b) is copied to unit 8; −1.20 becomes −0.60 and −0.60. Their gradients are equal."
+    )
+    page.locator("input[value=undivided]").click()
+    assert says(page).startswith("Unit 2 (b) is copied to unit 8; −1.20 is kept 2 times.")
+    assert page.locator(".n2n-equation .n2n-who").all_inner_texts() == ["y"]
+    assert page.locator(".n2n-net .n2n-gutter").all_text_contents() == ["to y", "share", "unit", "W₁", "bias"]
 
 
 def drag(page, control, start, end):
@@ -413,7 +487,9 @@ def test_new_mapping_is_the_next_seed(widen):
 
 @pytest.mark.parametrize("how", ["mouse", "keyboard"])
 def test_every_way_says_whether_the_function_is_kept(widen, how):
-    for number, (way, kept) in enumerate({"equal": 1, "random": 1, "undivided": 0, "randompad": 0}.items()):
+    kept_by = {"noise": 1, "equal": 1, "random": 1, "weights": 1, "undivided": 0, "randompad": 0}
+    assert list(kept_by) == list(explore.Widen.WAYS)
+    for number, (way, kept) in enumerate(kept_by.items()):
         choose(widen, way, number, how)
         assert state(widen, "state.way") == way
         panel = explore.widen(way=way)
@@ -426,14 +502,14 @@ def test_every_way_says_whether_the_function_is_kept(widen, how):
 
 
 def test_noise_by_keyboard_and_mouse(widen):
-    labeled(widen, "Noise").press("ArrowRight")
+    labeled(widen, "Noise on weights in").press("ArrowRight")
     assert state(widen, "gap") == pytest.approx(explore.widen(noise=0.05).gap, rel=1e-9)
-    assert "Noise has changed the copies' weights" in says(widen)
-    drag(widen, labeled(widen, "Noise"), 0.05, 1)
+    assert "Noise has changed the copies." in says(widen)
+    drag(widen, labeled(widen, "Noise on weights in"), 0.05, 1)
     assert state(widen, "state.noise") == 1
     assert "another function" in widen.locator(".n2n-verdict").inner_text()
     widen.locator("input[type=radio][value=randompad]").click()
-    assert labeled(widen, "Noise").is_disabled()
+    assert labeled(widen, "Noise on weights in").is_disabled()
 
 
 def sums(page):
@@ -457,10 +533,10 @@ def test_share_by_keyboard(widen):
 
 
 def test_share_by_dragging_its_bar(widen):
-    bar = widen.locator(".n2n-there .n2n-bar").nth(7)
-    box = bar.bounding_box()
+    widen.locator(".n2n-net").scroll_into_view_if_needed()
+    box = widen.locator(".n2n-there .n2n-track").nth(7).bounding_box()
     x, bottom = box["x"] + box["width"] / 2, box["y"] + box["height"]
-    widen.mouse.move(x, box["y"] + 3)
+    widen.mouse.move(x, bottom - 42 * 0.5)
     widen.mouse.down()
     widen.mouse.move(x, bottom - 42 * 0.9, steps=8)
     widen.mouse.up()
@@ -493,9 +569,15 @@ def test_pointing_at_a_unit_lights_it_in_all_views(widen):
     assert lit(widen) == [1, 7]
     widen.locator(".n2n-there .n2n-unit").nth(5).hover()
     assert lit(widen) == [2, 5, 6]
-    assert widen.evaluate("document.querySelectorAll('.n2n-edge.n2n-same').length") == 6
+    assert widen.evaluate("document.querySelectorAll('.n2n-edge.n2n-same').length") == 9
     assert "what c′ adds" in widen.locator(".n2n-plot").inner_html()
-    assert "(0.12 + 0.12 + 0.12) · c" in widen.locator(".n2n-equation").inner_text()
+    widen.locator("input[value=equal]").click()
+    widen.locator(".n2n-there .n2n-unit").nth(5).hover()
+    equation = widen.locator(".n2n-equation").inner_text()
+    assert "0.36 · c = (0.12 + 0.12 + 0.12) · c" in equation
+    assert "1.20 · c = (0.40 + 0.40 + 0.40) · c" in equation
+    widen.locator("input[value=undivided]").click()
+    assert "−1.20 · b ≠ (−1.20 − 1.20) · b" in widen.locator(".n2n-equation").inner_text()
     widen.mouse.move(5, 5)
     assert lit(widen) == [1, 7]
 
@@ -505,7 +587,11 @@ def test_looking_at_a_unit_by_keyboard(widen):
     look.press("ArrowLeft")
     assert lit(widen) == [2, 5, 6]
     assert look.get_attribute("aria-valuetext") == "7, c copy 2"
-    assert says(widen).startswith("Unit 3 (c) is copied to units 6 and 7; 0.36 becomes 0.12, 0.12 and 0.12.")
+    wanted = [[f"{part:.2f}".replace("-", "−") for part in row] for row in explore.widen().weights[2][[2, 5, 6]].T]
+    becomes = [f"{one}, {other} and {last}" for one, other, last in wanted]
+    assert says(widen).startswith(
+        f"Unit 3 (c) is copied to units 6 and 7. To y₁, 0.36 becomes {becomes[0]}; to y₂, 1.20 becomes {becomes[1]}."
+    )
 
 
 def test_touch(show):
@@ -519,7 +605,7 @@ def test_touch(show):
     page.locator(".n2n-there .n2n-unit").nth(4).tap()
     assert state(page, "state.unit") == 4
     assert lit(page) == [3, 4]
-    for name, target in (("Hidden units", "width"), ("Look at unit", "unit"), ("Noise", "noise")):
+    for name, target in (("Hidden units", "width"), ("Look at unit", "unit"), ("Noise on weights in", "noise")):
         before = state(page, f"state.{target}")
         box = labeled(page, name).bounding_box()
         labeled(page, name).tap(position={"x": box["width"] * 0.9, "y": box["height"] / 2})
@@ -579,7 +665,7 @@ def test_on_a_phone_news_stand_beside_every_control(phone):
 
 def test_on_a_phone_plot_and_main_controls_share_a_screen(phone):
     page = phone(explore.widen())
-    boxes = [labeled(page, name).bounding_box() for name in ("Hidden units", "Noise")]
+    boxes = [labeled(page, name).bounding_box() for name in ("Hidden units", "Noise on weights in")]
     boxes += [page.locator(f"input[value={way}]").bounding_box() for way in explore.Widen.WAYS]
     tops = [page.locator(".n2n-plot").bounding_box()["y"], page.locator(".n2n-verdict").bounding_box()["y"]]
     assert max(box["y"] + box["height"] for box in boxes) - min(tops) < 740 - 56, "below the bar of the book's pages"
@@ -602,7 +688,14 @@ def test_keyboard_focus_is_not_covered_by_the_news(phone):
         )
         seen.add(name)
         assert own or name == "", name
-    assert {"Look at unit", "Start over", "New mapping", "Noise", "Equal shares", "Hidden units"} <= seen
+    assert {
+        "Look at unit",
+        "Start over",
+        "New mapping",
+        "Noise on weights in",
+        "Noise that cancels",
+        "Hidden units",
+    } <= seen
 
 
 def slide_finger(page, start, end, steps=12):
@@ -664,7 +757,7 @@ def test_curves_keep_off_the_legend_and_the_legend_has_their_colors(show):
     page = show(explore.widen(way="undivided", width=16), width=360)
     legend, frame = page.evaluate(
         """() => {
-            const plot = document.querySelector('.n2n-plot'), texts = [...plot.querySelectorAll('text')];
+            const plot = document.querySelector('.n2n-plot'), texts = [...plot.querySelectorAll(':scope > text')];
             const clip = plot.querySelector('clipPath rect');
             const bottoms = texts.map((text) => text.getBBox().y + text.getBBox().height);
             return [Math.max(...bottoms), Number(clip.getAttribute('y'))];
@@ -699,7 +792,7 @@ def test_random_padding_is_seen_and_named(widen):
     assert state(widen, "gap") > 0.2, "a tenth of the curve's range"
     assert widen.locator(".n2n-there .n2n-name").all_text_contents()[4:] == ["new 1", "new 2", "new 3", "new 4"]
     assert "what new 4 adds" in widen.locator(".n2n-plot").inner_html()
-    assert "What the output gets of new 4" in widen.locator(".n2n-equation").inner_text()
+    assert "What the outputs get of new 4" in widen.locator(".n2n-equation").inner_text()
     assert says(widen).startswith("Unit 8 (new 4) has random weights and copies nothing.")
     assert "?" not in widen.locator(".n2n-live").inner_text()
     share = labeled(widen, "Its share")
@@ -719,7 +812,7 @@ def test_start_over_says_so(widen):
     widen.get_by_role("button", name="New mapping").click()
     widen.locator("input[value=undivided]").click()
     widen.get_by_role("button", name="Start over").click()
-    assert says(widen).startswith("Back at the start. Unit 2 (b) is copied to unit 8;")
+    assert says(widen).startswith("Back at the start. Unit 2 (b) is copied to unit 8.")
 
 
 @pytest.mark.parametrize("width", [320, 360, 500, 640, 1280])
@@ -735,10 +828,18 @@ def test_nothing_moves_when_the_verdict_changes(show, width):
 
     before = places()
     longest = (
-        "New mapping. Unit 3 (c) is copied to units 6 and 7; 0.36 becomes 0.12, 0.12 and 0.12. Noise has changed the "
+        "New mapping. Unit 3 (c) is copied to units 6 and 7. To y₁, −0.36 becomes −0.12, −0.12 and −0.12; to y₂, −1.20 "
+        "becomes −0.40, −0.40 and −0.40. Their gradients are not parallel. Noise has changed the copies. The function "
+        "has changed."
     )
-    longest += "copies' weights. The function has changed."
-    for moves in ({"noise": 0.3}, {"way": "undivided"}, {"width": 4}, {"width": 16}, {"way": "randompad"}):
+    for moves in (
+        {"noise": 0.3},
+        {"way": "undivided"},
+        {"width": 4},
+        {"width": 16},
+        {"way": "randompad"},
+        {"way": "weights"},
+    ):
         page.evaluate("(moves) => document.querySelector('net2net-widen').set(moves)", moves)
         assert places() == before, moves
     page.evaluate("(text) => { document.querySelector('.n2n-says').textContent = text; }", longest)
@@ -750,19 +851,19 @@ def test_nothing_moves_when_the_verdict_changes(show, width):
 def test_units_take_the_whole_width_and_keep_apart(show, width, units):
     page = show(explore.widen(mapping=[0, 1, 2, 3, *[1, 2] * 6][:units] if units < 24 else None), width=width)
     if units == 24:
-        six = {**explore.curve_teacher(), "w1": [[1.0] * 6], "b1": [0.5] * 6, "w2": [[0.5]] * 6}
+        six = {**explore.curves_teacher(), "w1": [[1.0] * 6], "b1": [0.5] * 6, "w2": [[0.5, -0.3]] * 6}
         page = show(
             explore.Widen(teacher=six, width=24, mapping=[*range(6), *range(6), *range(6), *range(6)], unit=23),
             width=width,
         )
     net = page.locator(".n2n-net").bounding_box()
-    cells = page.locator(".n2n-there .n2n-cell.n2n-out").evaluate_all(
+    cells = page.locator(".n2n-there .n2n-cell.n2n-into").evaluate_all(
         "(all) => all.map((e) => e.getBBox().x + e.getBBox().width / 2)"
     )
     slot = float(page.locator(".n2n-lit[width]").first.get_attribute("width"))
     assert len(cells) == units
     assert cells[-1] + slot / 2 == pytest.approx(net["width"], abs=4)
-    assert net["height"] == 321
+    assert net["height"] == 366
     # Circles with their strokes, and names: no two that stand at one height overlap.
     overlaps = page.evaluate(
         """() => ['circle.n2n-unit', 'text.n2n-name'].flatMap((what) => {
@@ -794,7 +895,7 @@ def test_largest_teacher_and_the_smallest(show):
 
 def test_copied_until_few_numbers_fit(show):
     page = show(explore.widen(mapping=[0, 1, 2, 3, *[1] * 12]))
-    assert "13 parts" in says(page)
+    assert "Its weights −1.20 and −0.48 become 13 parts each." in says(page)
     assert "…" in page.locator(".n2n-equation").inner_text()
 
 
@@ -1009,7 +1110,7 @@ class Playing(explore.Widen):
 @pytest.mark.parametrize("motion", ["no-preference", "reduce"])
 def test_first_growth_plays_once_unless_motion_is_not_wanted(show, motion):
     page = show(
-        Playing(teacher=explore.curve_teacher(), width=8, mapping=explore.widen().mapping), reduced_motion=motion
+        Playing(teacher=explore.curves_teacher(), width=8, mapping=explore.widen().mapping), reduced_motion=motion
     )
     start = state(page, "state.width")
     assert (start < 8) == (motion == "no-preference")
@@ -1021,7 +1122,7 @@ def test_first_growth_plays_once_unless_motion_is_not_wanted(show, motion):
 
 
 def test_a_hand_stops_what_plays(show):
-    page = show(Playing(teacher=explore.curve_teacher(), width=8, mapping=explore.widen().mapping))
+    page = show(Playing(teacher=explore.curves_teacher(), width=8, mapping=explore.widen().mapping))
     page.locator("input[type=range]").first.focus()
     width = state(page, "state.width")
     assert width < 8
@@ -1034,7 +1135,7 @@ def test_on_the_books_pages_news_stand_below_the_bar(browser, html, name):
     with Visit(browser, f"{html.resolve().as_uri()}/", f"book/{name}", width=360, has_touch=True) as visit:
         visit.page.set_viewport_size({"width": 360, "height": 740})
         visit.page.locator("net2net-widen").scroll_into_view_if_needed()
-        for label in ("Hidden units", "Noise", "Look at unit", "Its share"):
+        for label in ("Hidden units", "Noise on weights in", "Look at unit", "Its share"):
             assert hidden_from(visit.page, labeled(visit.page, label)) == [], label
 
 

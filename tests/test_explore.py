@@ -14,6 +14,7 @@ import pytest
 import traitlets
 
 from helpers import Net2NetError, copy_shares, explore, function_gap, random_mapping
+from helpers.weights import SPLITS
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -63,12 +64,12 @@ def test_bundle_has_a_live_face_and_one_for_pages(panel):
 def test_face_for_pages_is_the_element_with_its_state(panel):
     (tag, given), (picture_tag, picture), *_ = Tags(bundle(panel)["text/html"]).found
     assert tag == "net2net-widen"
-    assert json.loads(given["teacher"]) == explore.curve_teacher()
+    assert json.loads(given["teacher"]) == explore.curves_teacher()
     assert json.loads(given["mapping"]) == panel.mapping
-    assert (given["width"], given["seed"], given["way"]) == ("8", "2", "equal")
+    assert (given["width"], given["seed"], given["way"]) == ("8", "2", "noise")
     assert picture_tag == "img"
     assert "8 hidden units" in picture["alt"]
-    assert "equal shares" in picture["alt"]
+    assert "equal shares and noise that cancels" in picture["alt"]
     assert svg(panel).lstrip().startswith("<?xml")
 
 
@@ -107,7 +108,7 @@ def test_weights_are_those_of_helpers_weights(panel):
     from helpers import wider2net_fc
 
     w1, b1, w2, _ = (np.array(panel.teacher[name]) for name in ("w1", "b1", "w2", "b2"))
-    for split in ("equal", "random"):
+    for split in SPLITS:
         panel.way = split
         wanted = wider2net_fc(w1, b1, w2, 8, mapping=panel.mapping, split=split, rng=panel.seed)
         for one, other in zip(panel.weights, wanted, strict=False):
@@ -130,7 +131,7 @@ def test_units_that_are_there_stay_when_the_width_moves(panel):
         np.testing.assert_array_equal(panel.weights[0], w1[:, :11])
 
 
-@pytest.mark.parametrize(("way", "kept"), [("equal", 1), ("random", 1), ("undivided", 0), ("randompad", 0)])
+@pytest.mark.parametrize(("way", "kept"), [*((split, 1) for split in SPLITS), ("undivided", 0), ("randompad", 0)])
 def test_what_breaks_the_function_is_seen_breaking_it(panel, way, kept):
     panel.way = way
     data = bundle(panel)
@@ -153,6 +154,53 @@ def test_unequal_shares_come_from_the_seed_or_from_parts(panel):
     panel.parts = [1.0] * 4 + [3.0] * 12
     assert panel.shares.tolist() == [1, 1, 1, 0.25, 0.75]
     assert panel.gap < 1e-14
+
+
+@pytest.mark.parametrize("way", explore.Widen.WAYS)
+def test_gradients_are_those_of_tensorflow(panel, way):
+    import tensorflow as tf
+
+    panel.way = way
+    w1, b1, w2, b2 = panel.weights
+    hidden = tf.constant(np.tanh(explore.X @ w1 + b1))
+    with tf.GradientTape() as tape:
+        tape.watch(hidden)
+        loss = tf.reduce_mean(tf.reduce_sum((hidden @ w2 + b2) ** 2, axis=1)) / 2
+    np.testing.assert_allclose(panel.gradients, tape.gradient(loss, hidden), rtol=1e-10, atol=1e-16)
+
+
+def test_one_share_a_unit_leaves_gradients_parallel_and_one_a_weight_does_not():
+    for seed in range(5):
+        panel = explore.widen(seed=seed, width=16)
+        for panel.unit in range(16):
+            alone = panel.mapping.count(panel.mapping[panel.unit]) == 1
+            for panel.way in explore.Widen.WAYS:
+                if alone or panel.way == "randompad":
+                    assert panel.cosine is None
+                else:
+                    assert (panel.cosine > 1 - 1e-12) == (panel.way in ("equal", "random", "undivided"))
+
+
+def test_smallest_cosine_is_that_of_the_two_copies_that_are_farthest_apart(panel):
+    panel.mapping = [0, 1, 2, 3, 3, 3]
+    *_, one, two, three = panel.gradients.T
+    cosines = [a @ b / np.sqrt(a @ a * (b @ b)) for a, b in ((one, two), (one, three), (two, three))]
+    assert panel.cosine == pytest.approx(min(cosines))
+    assert len({round(cosine, 6) for cosine in cosines}) == 3
+
+
+def test_with_one_output_gradients_have_one_direction(curve):
+    panel = explore.widen(curve)
+    for way in SPLITS:
+        panel.way = way
+        assert abs(panel.cosine) == pytest.approx(1)
+
+
+def test_copies_that_nothing_comes_back_to_have_no_cosine():
+    teacher = explore.curves_teacher()
+    teacher["w2"][1] = [0.0, 0.0]
+    panel = explore.Widen(teacher=teacher, way="equal", width=5, mapping=[0, 1, 2, 3, 1], unit=4)
+    assert panel.cosine is None
 
 
 # ------------------------------------------------------------------ traits
@@ -219,8 +267,11 @@ def test_teacher_is_only_read(curve):
 
 def test_default_teacher_follows_its_curve():
     x = np.linspace(-1, 1, 101)
-    y = np.array(explore.widen(width=4).student(x[:, None])).ravel()
-    assert np.abs(y - (0.8 * np.sin(4 * x + 0.3) + 0.25 * x)).max() < 0.02
+    one, other = np.array(explore.widen(width=4).student(x[:, None])).T
+    assert np.abs(one - (0.8 * np.sin(4 * x + 0.3) + 0.25 * x)).max() < 0.02
+    assert np.abs(other - 0.6 * np.cos(2 * x)).max() < 0.08
+    deepened = np.array(explore.deepen(activation="tanh", layers=0).student(x[:, None])).ravel()
+    np.testing.assert_allclose(one, deepened, rtol=0, atol=1e-14)
 
 
 @pytest.mark.parametrize("name", explore.ACTIVATIONS)
@@ -235,7 +286,7 @@ def test_activations_are_those_of_keras(name):
     ("layers", "width", "message"),
     [
         ([keras.layers.Dense(4)], None, "two Dense layers"),
-        ([keras.layers.Dense(4), keras.layers.Dense(2)], None, "from one number to one number"),
+        ([keras.layers.Dense(4), keras.layers.Dense(3)], None, "from one number to one or two"),
         ([keras.layers.Dense(4, use_bias=False), keras.layers.Dense(1)], None, "with biases"),
         ([keras.layers.Dense(17), keras.layers.Dense(1)], None, "at most 16"),
         ([keras.layers.Dense(4), keras.layers.Dense(1, activation="relu")], None, "linear output"),
@@ -248,6 +299,12 @@ def test_activations_are_those_of_keras(name):
 def test_what_does_not_fit_is_refused(layers, width, message):
     with pytest.raises(Net2NetError, match=message):
         explore.widen(keras.Sequential([keras.Input((1,)), *layers]), width=width)
+
+
+def test_deepening_takes_one_output():
+    two = [keras.Input((1,)), keras.layers.Dense(4), keras.layers.Dense(2)]
+    with pytest.raises(Net2NetError, match="from one number to one number"):
+        explore.deepen(keras.Sequential(two))
 
 
 def test_something_else_than_a_model_is_refused():

@@ -283,9 +283,10 @@ def test_copy_distances_shows_zero():
 
 # ------------------------------------------------------------------ chapter 02: wider
 
+CURVES, TWO = np.stack([X, X**2], axis=1), np.hstack([V2, -V2])
 OF_02 = {
     "flatten_rows": lambda: plots.flatten_rows([0, 1, 2, 1], positions=3),
-    "widened_function": lambda: plots.widened_function(X, X, X, [0, 1, 0, -1], V2[:2], V2[:4], most=24),
+    "widened_function": lambda: plots.widened_function(X, CURVES, CURVES, [0, 1, 0, -1], TWO[:2], TWO[:4], most=24),
 }
 
 

@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 from address import ROOT
 
+from helpers import explore
+from helpers.weights import SPLITS
+
 pytestmark = pytest.mark.browser
 CASES = json.loads(make_fixture.FIXTURE.read_text(encoding="utf-8"))
 # Placing, sharing and whole numbers are exact. A normal draw scales a whole number by a table of the ziggurat, which
-# the page computes by a recurrence over 255 layers.
+# the page computes by a recurrence over 255 layers; noise that cancels has the size of a mean, summed in another order.
 DRAWN = 1e-13
 
 
@@ -50,7 +53,8 @@ def page(browser):
 
 
 def drawn(case):
-    return bool(case["options"].get("noise")) or case["options"].get("init") == "randompad"
+    given = {"split": "noise", "init": "net2wider", "noise": 0, **case["options"]}
+    return given["noise"] or given["init"] == "randompad" or given["split"] == "noise"
 
 
 @pytest.mark.parametrize("case", CASES["draws"], ids=lambda case: str(case["seed"]))
@@ -108,6 +112,20 @@ def test_widening(page, case):
         assert student == case["student"], "to the last bit"
 
 
+@pytest.mark.parametrize("split", SPLITS)
+def test_splits_draw_what_helpers_draw(page, split):
+    teacher = explore.curves_teacher()
+    cases = [case for case in CASES["splits"] if case["split"] == split]
+    assert len(cases) == 16
+    for case in cases:
+        _, _, w2 = page.evaluate(
+            "([{ w1, b1, w2 }, { q, split, seed }]) => Net2Net.wider2netFc(w1, b1, w2, q, { split, rng: seed })",
+            [teacher, case],
+        )
+        # The size of the noise is a root of a sum, whose order is not NumPy's.
+        np.testing.assert_allclose(w2, case["w2"], rtol=0, atol=1e-14 if split == "noise" else 0)
+
+
 @pytest.mark.parametrize("case", CASES["deepenings"], ids=lambda case: str(case["size"]))
 def test_identity_kernels(page, case):
     assert page.evaluate("({ size }) => Net2Net.deeper2netConv2d(2, size)", case) == [case["kernel"], case["bias"]]
@@ -142,6 +160,7 @@ def test_every_activation_is_compared(page):
         ("Net2Net.wider2netFc([[1, 2]], [0, 0], [[1], [1]], 3, { mapping: [1, 0, 0] })", "mapping"),
         ("Net2Net.wider2netFc([[1, 2]], [0, 0], [[1], [1]], 3, { noise: -1 })", "noise"),
         ("Net2Net.wider2netFc([[1, 2]], [0, 0], [[1], [1]], 3, { init: 'zeros' })", "init"),
+        ("Net2Net.wider2netFc([[1, 2]], [0, 0], [[1], [1]], 3, { split: 'halves' })", "split"),
     ],
 )
 def test_what_does_not_fit_is_refused(page, call, message):

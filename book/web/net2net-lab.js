@@ -15,7 +15,7 @@
   const BATCH = 32, MOMENTUM = 0.9, EVERY = 25;
   const SLICE = 9;             // milliseconds of training in one frame
   const CHUNK = 100;           // validation digits between two looks at the clock
-  const PLACES = 8, MOST_UNITS = 64, MOST_LAYERS = 4, MOST_POINTS = 480;
+  const PLACES = 9, MOST_UNITS = 64, MOST_LAYERS = 4, MOST_POINTS = 480;
   const RATES = [0.005, 0.01, 0.02, 0.05, 0.1];
   const SPEEDS = [["10 updates/s", 10], ["100 updates/s", 100], ["500 updates/s", 500], ["full", Infinity]];
   const HIGH = 270, EDGE = { left: 46, right: 30, top: 12, bottom: 38 };
@@ -25,6 +25,7 @@
     teacher: { name: "teacher", color: "u5" },
     equal: { name: "wider, equal", button: "Copies, equal shares", color: "u0", kept: true, wider: true },
     unequal: { name: "wider, unequal", button: "Copies, unequal shares", color: "u2", kept: true, wider: true },
+    noise: { name: "wider, noise", button: "Copies, noise that cancels", color: "neg", kept: true, wider: true },
     padded: { name: "wider, padded", button: "Pad at random", color: "u1", dash: "9 3 2 3", wider: true },
     "fresh-wider": { name: "wider, fresh", button: "Start fresh, wider", color: "u1", dash: "6 3", wider: true },
     deeper: { name: "deeper", button: "Identity layer", color: "u3", kept: true, deeper: true },
@@ -203,7 +204,7 @@
       const drawn = 1000 * this.seed + 500 + this.generation + 1, { sizes } = this;
       let layers = this.layers.map(({ w, b, n, q }) => ({ w: nested(w, n, q), b: Array.from(b) }));
       let from = origins.map((units) => [...units]), grown;
-      if (["equal", "unequal", "padded"].includes(kind)) {
+      if (["equal", "unequal", "noise", "padded"].includes(kind)) {
         const rng = new Net2Net.Rng(drawn);
         for (let i = 0; i < layers.length - 1; i++) {
           const n = layers[i].b.length;
@@ -211,7 +212,7 @@
           // The mapping is drawn here, and not by wider2netFc, because the page shows it.
           const mapping = Net2Net.randomMapping(n, width, rng);
           const [w, b, next] = Net2Net.wider2netFc(layers[i].w, layers[i].b, layers[i + 1].w, width, {
-            mapping, init: kind === "padded" ? "randompad" : "net2wider", split: kind === "unequal" ? "random" : "equal", rng,
+            mapping, rng, ...(kind === "padded" ? { init: "randompad" } : { split: kind === "unequal" ? "random" : kind }),
           });
           layers[i] = { w, b };
           layers[i + 1] = { ...layers[i + 1], w: next };
@@ -638,7 +639,7 @@
     buildGrowth() {
       this.target_ = this.slider("Widen to", { min: 5, max: 64, step: 1 }, (width) => { this.width = width; this.render(); });
       this.makers = Object.entries(KINDS).filter(([, { button }]) => button).map(([kind, { button }]) => [kind, this.button(button, () => this.grow([kind]))]);
-      const all = this.button("All seven", () => this.grow(this.makers.map(([kind]) => kind)));
+      const all = this.button("All eight", () => this.grow(this.makers.map(([kind]) => kind)));
       this.makers_ = [...this.makers, ["all", all]];
       this.growLegend = make("legend", {}, "Grow it");
       return make("fieldset", { class: "n2n-lab-grow" }, this.growLegend, this.target_.box,
@@ -704,7 +705,7 @@
     /* What is drawn: the reader's networks, or before there are any those of the recorded run. */
     shown() {
       if (this.runs.length) return this.runs.map(({ kind, letter, points, net }) => ({ kind, letter, points, sizes: net.sizes }));
-      return this.state.recorded.filter(({ kind }) => kind in KINDS).slice(0, PLACES).map((run, i) => ({ ...run, letter: "ABCDEFGH"[i] }));
+      return this.state.recorded.filter(({ kind }) => kind in KINDS).slice(0, PLACES).map((run, i) => ({ ...run, letter: "ABCDEFGHI"[i] }));
     }
 
     renderTop() {

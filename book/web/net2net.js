@@ -9,6 +9,8 @@ globalThis.Net2Net ??= (() => {
   "use strict";
 
   const PAD_STDDEV = 0.1, PAD_BIAS = 0.1;
+  const SHARED = ["equal", "random"];  // one share for each unit
+  const SPLITS = [...SHARED, "weights", "noise"];
 
   class Net2NetError extends Error {}
 
@@ -107,6 +109,15 @@ globalThis.Net2Net ??= (() => {
       }
     }
 
+    /* Whole numbers from 0 to 255: each draw of 32 bits gives four, and what is left of the last one is lost. */
+    bytes(count) {
+      let word = 0n;
+      return range(count).map((i) => {
+        word = i % 4 ? word >> 8n : this.#next32();
+        return Number(word & 0xffn);
+      });
+    }
+
     normal() {
       for (;;) {
         let bits = this.#next();
@@ -155,7 +166,7 @@ globalThis.Net2Net ??= (() => {
   function copyShares(mapping, split = "equal", rng = 0) {
     const counts = replicationCounts(mapping);
     if (split === "equal") return mapping.map((k) => 1 / counts[k]);
-    need(split === "random", `split: expected 'equal' or 'random', got ${split}`);
+    need(split === "random", `split: expected one of ${SHARED}, got ${split}`);
     const source = asRng(rng);
     return sharesOf(mapping, mapping.map(() => source.uniform(0.2, 1)));
   }
@@ -174,6 +185,31 @@ globalThis.Net2Net ??= (() => {
   const placeInputs = (array, mapping, shares) =>
     at(rank(array) - 2, array, (rows) => mapping.map((k, j) => rows[k].map((w) => w * shares[j])));
 
+  /* Let the axis that counts inputs follow `mapping`, so that copies differ in every weight. "weights": each weight has
+     shares of its own; "noise": equal shares, and noise as large as the weights, whose mean over the copies is taken away. */
+  function placeParted(array, mapping, split, rng) {
+    const counts = replicationCounts(mapping), source = asRng(rng), all = array.flat(Infinity);
+    const kernels = rank(array) > 2 ? array.flat(rank(array) - 3) : [array], outputs = kernels[0][0].length;
+    // Drawn unit by unit: a unit keeps its draws while others come.
+    const bytes = source.bytes(mapping.length * kernels.length * outputs);
+    const drawn = (j, p, o) => {
+      const byte = bytes[(j * kernels.length + p) * outputs + o];
+      if (split === "noise") return byte;
+      return counts[mapping[j]] === 1 ? 1 : byte + 64;  // away from 0, so that no copy starts cut off from the next layer
+    };
+    const size = Math.sqrt(all.reduce((sum, w) => sum + w * w, 0) / all.length) / Math.sqrt((256 ** 2 - 1) / 12);
+    let kernel = 0;
+    return at(rank(array) - 2, array, (rows) => {
+      const p = kernel++, sums = rows.map((row) => row.map(() => 0));
+      mapping.forEach((k, j) => sums[k].forEach((_, o) => { sums[k][o] += drawn(j, p, o); }));
+      return mapping.map((k, j) => rows[k].map((w, o) => {
+        if (split === "weights") return (w / sums[k][o]) * drawn(j, p, o);
+        const noise = counts[k] > 1 ? size / counts[k] : 0;
+        return w / counts[k] - sums[k][o] * (noise / counts[k]) + drawn(j, p, o) * noise;
+      }));
+    });
+  }
+
   /* Disturb the copies: each weight w into a unit from n on becomes w (1 + noise e). */
   const addNoise = (array, n, noise, rng) =>
     onOutputs(array, (row) => row.map((w, j) => (j < n ? w : w * (1 + noise * rng.normal()))));
@@ -183,11 +219,12 @@ globalThis.Net2Net ??= (() => {
 
   // ---------------------------------------------------------------- wider
 
-  /* Options: init, mapping, split, noise, rng as in Python; also `shares`, given instead of a split. */
-  function wider(w1, b1, w2, q, { init = "net2wider", mapping, split = "equal", shares, noise = 0, rng = 0 } = {}) {
+  /* Options: init, mapping, split, noise, rng as in Python. */
+  function wider(w1, b1, w2, q, { init = "net2wider", mapping, split = "noise", noise = 0, rng = 0 } = {}) {
     const n = b1 ? b1.length : at(rank(w1) - 1, w1, (row) => row.length).flat(Infinity)[0];
     need(isWidth(q, n + 1), `new_width: expected more than the ${n} units that there are, got ${q}`);
     need(init === "net2wider" || init === "randompad", `init: expected 'net2wider' or 'randompad', got ${init}`);
+    need(SPLITS.includes(split), `split: expected one of ${SPLITS}, got ${split}`);
     need(noise >= 0 && noise < Infinity, `noise: expected a standard deviation of 0 or more, got ${noise}`);
     const source = asRng(rng);
     const units = mapping ?? randomMapping(n, q, source);
@@ -199,7 +236,8 @@ globalThis.Net2Net ??= (() => {
       u2 = onInputs(placeInputs(w2, units, units.map(() => 1)), padding(n, source));
       c1 = c1 && c1.map((b, j) => (j < n ? b : PAD_BIAS));
     } else {
-      u2 = placeInputs(w2, units, shares ?? copyShares(units, split, source));
+      u2 = SHARED.includes(split) ? placeInputs(w2, units, copyShares(units, split, source))
+        : placeParted(w2, units, split, source);
       if (noise) u1 = addNoise(u1, n, noise, source);
     }
     return [u1, c1, u2];
@@ -285,7 +323,7 @@ globalThis.Net2Net ??= (() => {
 
   return {
     Net2NetError, Rng, PAD_STDDEV, PAD_BIAS, range,
-    randomMapping, replicationCounts, copyShares, sharesOf, placeOutputs, placeInputs, addNoise, padding,
+    randomMapping, replicationCounts, copyShares, sharesOf, placeOutputs, placeInputs, placeParted, addNoise, padding,
     wider2netFc, wider2netConv2d, deeper2netFc, deeper2netConv2d, activations, erf, compute, convolveSame, largestGap,
   };
 })();
