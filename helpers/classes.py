@@ -87,12 +87,12 @@ class Class:
             return False
         if pairs is None:
             return True  # it may want others to change with it
-        own = [  # what is natural to the model, but for its outputs
+        own = [  # what is natural to the model
             (row, side)
             for old, new in pairs
             if id(old) in self.reading.read
             for row, side in zip(self.reading.weights[id(old)].rows, new.shape, strict=False)
-            if not r.units(row) and (why := r.reason(r.normal(row)) or "").startswith(g.NATURAL) and "output" not in why
+            if not r.units(row) and isinstance(r.reason(r.normal(row)), r.Natural)
         ]
         same = all(old.shape == new.shape for old, new in pairs)
         return not same and all(r.width(row) == side for row, side in own)

@@ -16,6 +16,7 @@ class Filling:
         self.draws = draws(reading, sizes, split, rng)
         self.placed = {}
         self.origin, self.paths = {}, {}  # id of a student's weight, and its path -> the teacher's
+        self.shapes = {}  # id of the teacher's -> the student's shape
 
     def places(self, row):
         """What `place` says of a row: indices, shares, and which are new; None if it does not widen."""
@@ -29,6 +30,7 @@ class Filling:
         """The array for a student's weight, from the teacher's; None where there is none to put there."""
         array = old.numpy()
         self.origin[id(new)] = self.paths[new.path] = old
+        self.shapes[id(old)] = new.shape
         if (value := self.reading.known(old)) is None:  # inference does not read it: where it fits, it stays
             return array if array.shape == tuple(new.shape) else None
         kernel = any(role.now().value == 1 for role in value.roles)

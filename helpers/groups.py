@@ -14,11 +14,7 @@ from helpers import rows as r
 from helpers import settings as st
 from helpers.checks import Net2NetError, check_width
 
-# How the reasons begin for which an axis is no channel that anyone would widen.
-NATURAL = ("it is the model's", "it is the size of a kernel", "its entries are looked up", "it counts")
 INNER = "the channels of each head or group stay as they are; their number grows"
-# Likewise, unless a layer makes its channels along the axis.
-PLACES = ("it is a position", "it is a new axis", "it is what is left of an axis")
 
 
 @dataclass(eq=False)
@@ -113,6 +109,7 @@ class Groups:
         for variable in reading.variables:
             if id(variable) in reading.read:
                 self._name_rest(variable)
+        self._name_unread()
         for group in self.of.values():
             group.fixed, group.structural = self._state(group)
 
@@ -124,14 +121,15 @@ class Groups:
         reasons = [each.fixed for each in group.units if each.fixed]
         if len(reasons) < len(group.units) or not reasons:
             return None, False
-        natural = NATURAL if any(each in self.made for each in group.units) else (*NATURAL, *PLACES)
-        odd = [reason for reason in reasons if not reason.startswith(natural)]
+        natural = r.Natural if any(each in self.made for each in group.units) else r.Place
+        odd = [reason for reason in reasons if not isinstance(reason, natural)]
         return (odd or reasons)[0], not odd
 
     def _inner(self):
         """Units that always stand beside certain others, as the channels of a head beside heads: {units: those others}.
 
-        Of two that always stand together, the first met leads. Widening by a factor leaves those that are led.
+        Of two that always stand together, the first met leads, but not if it is one channel: so axes of one, which may
+        go with what is before or behind them, stay. Widening by a factor leaves those that are led.
         """
         met = {}  # units -> for each side of each weight that has them, what it has beside them
         for key in self.reading.read:
@@ -146,7 +144,7 @@ class Groups:
                     for each in r.members(row):
                         if each.fixed:  # leads nothing, but may be a part of an axis that widens
                             met.setdefault(each, []).append(others | set(r.units(row)))
-        inner, order = {}, {each: i for i, each in enumerate(met)}
+        inner, order = {}, {each: (each.width == 1, i) for i, each in enumerate(met)}
         for each, found in met.items():
             always = set.intersection(*found) - {each}
             for other in always:
@@ -196,17 +194,16 @@ class Groups:
             roles = [role.now().value for role in value.roles]
             kernel = 1 in roles
             for each, role in zip(value.rows, roles, strict=True):
-                if len(roles) > 1:
-                    shared += [units for units in r.members(each) if units in out - entered]
+                shared += [units for units in r.members(each) if units in out - entered]
                 if role == 1 or not kernel:
                     continue
-                if why and not r.members(each) and r.reason(r.normal(each)) == why and not why.startswith(NATURAL):
+                if why and not r.members(each) and r.reason(r.normal(each)) == why and not isinstance(why, r.Natural):
                     shared = shared or [r.Units(r.width(row), layer.name)]  # to stand for a number
                     shared[0].fixed = why
                 for units in r.members(each):
                     if units in out or (why and units.fixed == why):
                         made.append(units)
-                    elif not (units.fixed or "").startswith(NATURAL):
+                    elif not isinstance(units.fixed, r.Natural):
                         inner.setdefault(units, v)
         made = made or ([] if out & entered else shared)  # where not what enters is divided, but what leaves
         self.made.update(made)
@@ -254,12 +251,30 @@ class Groups:
         for row, role in value.axes():
             for units in r.members(row):
                 if units not in self.of:
-                    if units.fixed and (role.now().value == 1 or units.fixed.startswith(NATURAL)):
+                    if units.fixed and (role.now().value == 1 or isinstance(units.fixed, r.Natural)):
                         continue  # what enters a kernel is named where it is made
                     settings = self._settings(layer) if layer is not None else {}
                     key = next((key for key, number in settings.items() if number == units.width), None)
                     self._name_inner(v.path.split("/")[0], key, units, v)
                 self.of[units].weights[id(v)] = v
+
+    def _name_unread(self):
+        """Name layers, or parts of layers, by the weights that no output depends on."""
+        reading, unread = self.reading, {}
+        for part in bd.parts(reading.model):
+            for v in part._trainable_variables:
+                if id(v) not in reading.read:
+                    layer = self.layer_of.get(id(v), part)
+                    whole = not any(id(each) in reading.read for each in layer.weights)
+                    unread.setdefault((layer, layer if whole else part), []).append(v)
+        for (layer, part), held in unread.items():
+            names = [layer.name if part is layer else f"{layer.name}.{part.name}", f"{layer.name}.{held[0].name}"]
+            names += [held[0].path, *(f"{held[0].path}[{i}]" for i in range(len(unread)))]
+            name = next(name for name in names if name not in self.rows)
+            units = r.Units((1, *held[0].shape)[-1], name)
+            units.fixed = reading.hidden or "no output depends on it in inference"
+            self.rows[name] = [((units,),)]
+            self._join(name, ((units,),)).weights = {id(v): v for v in held}
 
     # Widths
 

@@ -25,7 +25,7 @@ def expand(step):
     new = step.number(1)
     if new is None:
         return None
-    return step.go_on(step.ins[0], _around(step, int(new) % len(step.out_shapes[0])), "it is a new axis")
+    return step.go_on(step.ins[0], _around(step, int(new) % len(step.out_shapes[0])), r.Place("it is a new axis"))
 
 
 def _around(step, new):
@@ -50,6 +50,9 @@ def reshape(step):
     if 0 in shape[first:] + out[first:]:
         return None
     old, new = _runs(shape, first), _runs(out, first)
+    for runs, side, other in ((old, shape, out), (new, out, shape)):
+        if len(runs) > 1 and side[-1] == 1 != other[-1]:  # the last axes of one have no counterpart
+            runs[-2:] = [runs[-2] + runs[-1]]
     y = still(out, step.why("it is cut in pieces by a reshape"), step.level)
     y.rows[:first], y.roles[:first] = x.rows[:first], x.roles[:first]
     while old and new:  # take as few axes as hold equally many entries, on both sides
@@ -72,14 +75,14 @@ def reshape(step):
 
 
 def _runs(shape, first):
-    """The axes from the first on in runs that end with one of many entries: axes of one go with what follows them."""
+    """The axes from the first on in runs: those of one entry go with the next of many, and the last by themselves."""
     runs, ones = [], []
     for axis in range(first, len(shape)):
         ones.append(axis)
         if shape[axis] != 1:
             runs.append(ones)
             ones = []
-    return [*runs[:-1], [*runs[-1], *ones]] if runs else [ones] if ones else []
+    return [*runs, ones] if ones else runs
 
 
 def _regrouped(step, row, sides):
@@ -249,7 +252,7 @@ def repeat(step):
         if side == 1 != out[axis] or not out[axis]:
             step.pin(row, "its only channel is repeated")
         elif side:
-            rows[axis] = ((r.Fixed(out[axis] // side, "it counts repetitions"), row),)
+            rows[axis] = ((r.Fixed(out[axis] // side, r.Natural("it counts repetitions")), row),)
             roles[axis] = x.roles[axis - len(out)]
     return Value(rows, roles, step.level)
 
@@ -272,7 +275,8 @@ def gather(step):
     if step.reading.open and x.level == WEIGHT and index.level != CONSTANT:
         step.reading.lookups.append(x.rows[axis])
     else:
-        step.pin(x.rows[axis], "its entries are looked up by number")
+        what = "its entries are looked up by number"
+        step.pin(x.rows[axis], r.Natural(what) if x.level == WEIGHT else what)
     if x.level == WEIGHT and x.roles[axis].now().value is None and not step.reading.open:
         r.equal(x.roles[axis], DIVIDED)  # as a kernel behind a one-hot code
     step.whole(index)
@@ -289,7 +293,7 @@ def gather(step):
 def one_hot(step):
     new = step.attribute("axis") % len(step.out_shapes[0])
     step.whole(step.ins[0])
-    return step.go_on(step.ins[0], _around(step, new), "it counts classes")
+    return step.go_on(step.ins[0], _around(step, new), r.Natural("it counts classes"))
 
 
 @rule("DepthToSpace", "SpaceToDepth")
@@ -297,8 +301,8 @@ def blocks(step):
     x, block = step.ins[0], step.attribute("block_size") ** 2
     if step.attribute("data_format") != "NHWC":
         return None
-    y = step.go_on(x, {0: 0, 3: 3}, "it is a position")
-    places = r.Fixed(block, step.why("it counts the places of a block"))
+    y = step.go_on(x, {0: 0, 3: 3}, r.POSITION)
+    places = r.Fixed(block, step.why(r.Natural("it counts the places of a block")))
     if step.op.type == "SpaceToDepth":
         y.rows[3] = ((places, x.rows[3]),)
     else:

@@ -69,6 +69,7 @@ def net2wider_net(
         Round widths up to multiples of it, such as 8 for fast kernels.
     check : bool
         Ask teacher and student on a few drawn inputs, too, when the student is proved to run the same operations.
+        Where that cannot be done, `growth` says why.
     optimizer : {"carry", "fresh"}
         "carry" gives the student's optimizer what the teacher's has gathered: moments, the count of updates, a
         schedule's place, averages. What is nobody's copy begins with moments of zero, and with the mean of the others'
@@ -118,6 +119,7 @@ def net2wider_net(
     widening = _Widening(groups, how)
     student, sizes, stay = widening.student(widths, round_to)
     report = GROWN[student] = Growth(groups, sizes, stay, widening.filling)
+    report.unasked = widening.unasked
     if not isinstance(widths, dict) and (left := report.left()):
         text = f"{len(left)} of {len(report)} groups of channels stayed as they are; growth(student) says why"
         if strict:
@@ -139,6 +141,8 @@ class _Widening:
         How many more students may be built.
     filling : Filling
         What gave the last student its weights.
+    unasked : str or None
+        Why that student could not be asked on numbers, if so.
     """
 
     def __init__(self, groups, how):
@@ -198,7 +202,8 @@ class _Widening:
             _check_zeropad(self.reading, sizes)
         self.filling = Filling(self.reading, sizes, init, self.how["split"], noise, self.how["rng"])
         fill(self.filling)
-        proof.check(self.reading, student, sizes, numbers=self.how["check"] and init != "randompad" and not noise)
+        numbers = self.how["check"] and init != "randompad" and not noise
+        self.unasked = proof.check(self.reading, student, sizes, numbers)
 
 
 def _place(error):
@@ -284,12 +289,13 @@ def grow_into(
             if (array := filling(old, new)) is not None:
                 new.assign(array)
         bd.settle(student)
-        proof.check(reading, student, sizes, numbers=check and not noise, x=x)
+        unasked = proof.check(reading, student, sizes, numbers=check and not noise, x=x)
     except Exception:
         for weight, values in before:
             weight.assign(values)
         raise
     report = GROWN[student] = Growth(groups, sizes, {}, filling)
+    report.unasked = unasked
     report.carried(*training.goes_on(teacher, student, filling, optimizer))
     return student
 
@@ -351,8 +357,10 @@ def _units_at(reading, sizes, error):
         return list(dict.fromkeys(found))
     held = [id(v) for v in getattr(error.layer, "weights", ())]
     rows = [row for key in held if key in reading.read for row in reading.weights[key].rows]
-    rows += reading.rows_out(error.layer)
-    return list(dict.fromkeys(each for row in rows for each in r.units(row) if each in sizes))
+    for found in (rows + reading.rows_out(error.layer), reading.rows_in(error.layer)):
+        if here := [each for row in found for each in r.units(row) if each in sizes]:
+            return list(dict.fromkeys(here))
+    return []
 
 
 def _check_zeropad(reading, sizes):

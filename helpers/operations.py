@@ -155,7 +155,7 @@ class Step:
 
     def why(self, what):
         """A reason, with the place that it holds for."""
-        return f"{what} ({self.op.type} in {place(self.op)})"
+        return type(what)(f"{what} ({self.op.type} in {place(self.op)})")
 
     def pin(self, row, what):
         """Say that a row cannot widen here."""
@@ -259,7 +259,7 @@ def fits(value, tensor):
         return False
     for axis, side in enumerate(tensor.shape):
         here = r.width(row := r.normal(value.rows[axis]))
-        value.rows[axis] = r.fixed(side, "it is a position") if side and not here else row
+        value.rows[axis] = r.fixed(side, r.POSITION) if side and not here else row
         if side and here not in (0, side):
             return False
     return True
@@ -267,6 +267,8 @@ def fits(value, tensor):
 
 def unknown(step):
     """What is not understood: nothing that enters it can widen."""
+    if "PyFunc" in step.op.type:
+        step.reading.hidden = step.why("Python code hides what it does")
     for x in step.ins:
         for row in (x if x.variable is None else step.reading.weight(x)).rows or ():
             step.pin(row, "it enters an operation that has no rule")
@@ -432,7 +434,7 @@ def reduce(step):
                 step.reading.balanced.append((row, step.why("a mean over channels needs equally many copies of each")))
         else:
             step.pin(row, "it mixes channels")
-    y = still(step.out_shapes[0], step.why("it is what is left of an axis"), step.level)
+    y = still(step.out_shapes[0], step.why(r.Place("it is what is left of an axis")), step.level)
     for new, axis in enumerate(axis for axis in range(rank) if axis not in over):
         new = axis if len(y.rows) == rank else new  # where what is summed over stays, as an axis of one
         y.rows[new], y.roles[new] = x.rows[axis], x.roles[axis]
@@ -444,7 +446,7 @@ def along(step, mixed):
     x, rank = step.ins[0], len(step.ins[0].rows)
     step.whole(x)
     last = step.op in step.reading.last
-    what = "it is the model's output" if last else "it mixes channels"
+    what = r.OUTPUT if last else "it mixes channels"
     # Beside the old ones, new classes may come: `extending` asks what becomes of those.
     kept = () if last and step.reading.open else {axis % rank for axis in mixed}
     ways = {axis: axis for axis in set(range(rank)) - set(kept)}
@@ -482,7 +484,7 @@ def _positions(step, channel):
     """What moves, picks or averages positions, channel by channel."""
     if step.op.type.startswith("Max"):
         step.whole(step.ins[0])
-    return step.go_on(step.ins[0], {channel: channel}, "it is a position")
+    return step.go_on(step.ins[0], {channel: channel}, r.POSITION)
 
 
 @rule("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
@@ -491,7 +493,7 @@ def normalize(step):
     step.whole(x)
     channel, training = channel_axis(step, len(x.rows)), step.attribute("is_training")
     known = [] if training else known  # statistics, which training takes over all positions
-    y = step.go_on(x, {axis: axis for axis in ([channel] if training else range(len(x.rows)))}, "it is a position")
+    y = step.go_on(x, {axis: axis for axis in ([channel] if training else range(len(x.rows)))}, r.POSITION)
     for each in known:
         step.whole(each)
     row = step.tie(*(each.rows[0] for each in (scale, shift, *known)), x.rows[channel])

@@ -61,12 +61,12 @@ def einsum(step):
 def _convolved(step, x, kernel, enters, leaves):
     """A convolution whose kernel has what enters and what leaves along these axes; the shapes tell its groups."""
     channel = channel_axis(step, len(x.rows))
-    y = step.go_on(x, {channel: channel}, "it is a position of a convolution")
-    step.go_on(kernel, {enters: enters, leaves: leaves}, "it is the size of a kernel")
+    y = step.go_on(x, {channel: channel}, r.Place("it is a position of a convolution"))
+    step.go_on(kernel, {enters: enters, leaves: leaves}, r.Natural("it is the size of a kernel"))
     inner, outer = kernel.rows[enters], kernel.rows[leaves]
     groups = r.width(x.rows[channel]) // max(r.width(inner), 1)
     if groups > 1:  # the same channels of each group meet one kernel axis
-        count = r.Fixed(groups, step.why("it counts the groups of a convolution"))
+        count = r.Fixed(groups, step.why(r.Natural("it counts the groups of a convolution")))
         inner = ((count, inner),)
         outer = step.tie(outer, ((count, r.Units(step.out_shapes[0][channel] // groups, step.op.name)),))
     row = step.tie(x.rows[channel], inner)
@@ -92,8 +92,8 @@ def convolve_back(step):
 @rule("DepthwiseConv2dNative")
 def convolve_depthwise(step):
     (x, kernel), channel = step.ins, channel_axis(step, 4)
-    y = step.go_on(x, {channel: channel}, "it is a position of a convolution")
-    step.go_on(kernel, {2: 2, 3: 3}, "it is the size of a kernel")
+    y = step.go_on(x, {channel: channel}, r.Place("it is a position of a convolution"))
+    step.go_on(kernel, {2: 2, 3: 3}, r.Natural("it is the size of a kernel"))
     row = step.tie(x.rows[channel], kernel.rows[2])
     role = step.product(row, x.roles[channel], kernel.roles[2])
     y.rows[channel] = ((row, kernel.rows[3]),)

@@ -38,21 +38,23 @@ SAME = {"BiasAdd": "AddV2", "Add": "AddV2"}  # Keras chooses by the width
 DRAWS = ("Random", "StatelessRandom", "StatelessTruncated", "TruncatedNormal")  # their first input is a shape
 # Attributes that name things, or hold shapes.
 LOOSE = set(
-    "shape element_shape output_shapes _output_shapes value container shared_name _class config config_proto "
+    "token shape element_shape output_shapes _output_shapes value container shared_name _class config config_proto "
     "executor_type allowed_devices debug_name parallel_iterations".split()
 ) | set(o.FUNCTIONS)
 
 
 def check(reading, student, sizes, numbers=True, x=None):
-    """Raise `Parted` where a student does not run the teacher's operations, or gives other numbers."""
+    """Raise `Parted` where a student does not run the teacher's operations, or an error if it gives other numbers.
+
+    Return why it could not be asked for numbers, if so.
+    """
     traced, *_ = rd.trace(student, x, reading.length)
     held = reading.variables, variables_of(student)
     orders = ({handle: i for i, handle in enumerate(rd.handles(each))} for each in held)
     _Comparison(reading, sizes).graphs(reading.graph, traced.graph, *orders)
     if sums := _sums_like_biases(reading.graph):
         _compare_sums(reading, student, sums, {*_sides(sums), *_sides(_sums_like_biases(traced.graph))}, x)
-    if numbers:
-        _ask(reading, student, x)
+    return _ask(reading, student, x) if numbers else None
 
 
 class _Comparison:
@@ -309,28 +311,39 @@ def rounding(reading):
 
 
 def _ask(reading, student, x):
-    """Ask both on drawn numbers."""
+    """Ask both on drawn numbers; return why it cannot be done, if so."""
     teacher = reading.model
     given = drawn(reading.spec, teacher) if x is None else x
     with states_kept(teacher, student):
         try:
             left = keras.tree.flatten(teacher(given, training=False))
-        except Exception:  # it does not take what is drawn, or does not run on this machine; the proof is made
-            return
+        except Exception as error:  # it does not take what is drawn, or does not run on this machine
+            return _unasked(reading, f"the teacher cannot be called on what is drawn: {error}")
         right = keras.tree.flatten(student(given, training=False))
-    left, right = ([y.numpy() for y in each if y.dtype.is_floating] for each in (left, right))
-    limit = rounding(reading)
+    left, right = ([y.numpy() for y in each if y.dtype.is_floating or y.dtype.is_complex] for each in (left, right))
+    limit, asked = rounding(reading), False
     for a, b in zip(left, right, strict=True):
-        a, b = a.astype("float64"), b.astype("float64")
+        a, b = (y.astype(np.promote_types(y.dtype, "float64")) for y in (a, b))
         known = np.isfinite(a)
         if not a[known].size:
             continue
+        asked = True
         gap, largest = np.abs(a - b)[known].max(), np.abs(a[known]).max()
         if not gap <= limit * largest:
             raise Net2NetError(
                 f"student: it would give other outputs than the teacher, by {gap:.2g} beside a largest output of "
-                f"{largest:.2g}; please report the model, since this is a fault of helpers"
+                f"{largest:.2g}; {reading.hidden or 'please report the model, since this is a fault of helpers'}"
             )
+    return None if asked else _unasked(reading, "the teacher gives no finite numbers for what is drawn")
+
+
+def _unasked(reading, why):
+    """Why a student was not asked, unless the proof does not do without."""
+    if reading.hidden:
+        raise Net2NetError(
+            f"student: nobody can say whether it computes what the teacher does: {reading.hidden}, and {why}"
+        )
+    return why
 
 
 def drawn(spec, model, seed=0):

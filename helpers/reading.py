@@ -36,6 +36,8 @@ class Reading:
         From the id of a variable to its `Value`: a row and a role for each axis.
     read : set
         The ids of those weights that inference reads.
+    hidden : str or None
+        Where Python code runs, whose operations TensorFlow does not know.
     calls : dict
         From each layer or operation of Keras to its calls; a call is a list of `Value`, one for each tensor it gives.
     enters : dict
@@ -57,7 +59,7 @@ class Reading:
     def __init__(self, model, x=None, length=None, open=False):
         self.model, self.open, self.lookups = model, open, []
         self.balanced, self.alike, self.limited, self.totals = [], [], [], []
-        self.read = set()
+        self.read, self.hidden = set(), None
         self.function_graphs, self.values, self.numbers = [], {}, {}
         self.within, self.path = {}, ()  # values by the calls of functions that lead to them
         self.traced, calls, self.spec, self.length = trace(model, x, length)
@@ -68,7 +70,7 @@ class Reading:
         ins = self._inputs()
         self.given, self.gives = ins[: len(ins) - len(self.graph.captures)], self.walk(self.graph, ins)
         for row in () if open else (row for value in self.gives for row in value.rows or ()):
-            r.pin(row, "it is the model's output")
+            r.pin(row, r.OUTPUT)
         self._pin_what_no_weight_has()
         for total in self.totals:
             total.choose()
@@ -79,7 +81,7 @@ class Reading:
     def _inputs(self):
         """The values of the graph's inputs; the last are weights and constants, which it captures."""
         of_handle = {id(v.handle): v for v in self.graph.variables} | handles(self.variables)
-        ins = [o.still(o.shape_of(t), "it is the model's input") for t in self.graph.inputs]
+        ins = [o.still(o.shape_of(t), r.Natural("it is the model's input")) for t in self.graph.inputs]
         for value, t in zip(ins, self.graph.inputs, strict=True):
             if self.open and t.dtype.is_floating and len(value.rows) > 1:
                 value.rows[-1] = o.alike(t.shape[-1], t.name)
@@ -132,7 +134,7 @@ class Reading:
         count = Counter(each for row in rows for each in r.units(row))
         for row in rows:
             if r.reason(row) and len(row) > 1 and all(count[each] == 1 for each in r.units(row)):
-                r.pin(row, "it is a position")
+                r.pin(row, r.POSITION)
 
     def known(self, variable):
         """The value of a weight; None for one that inference does not read."""
@@ -186,7 +188,9 @@ class Reading:
         if numbers is None:
             return None
         self.numbers.update((id(t), number) for t, number in zip(op.outputs, numbers, strict=True))
-        return [o.constant(number, "it is a constant of the model") for number in numbers]
+        user = next(iter(op.outputs[0].consumers()), op)
+        why = f"it is a constant of the model ({user.type} in {o.place(user)})"
+        return [o.constant(number, why) for number in numbers]
 
 
 def _checked(value, tensor):

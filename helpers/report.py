@@ -1,6 +1,8 @@
 """What grew in a student, and what stayed and why."""
 
+import html
 import itertools
+import math
 import operator
 import weakref
 from typing import NamedTuple
@@ -11,7 +13,6 @@ import numpy as np
 from helpers import groups as g
 from helpers import proof
 from helpers import rows as r
-from helpers import settings as st
 from helpers import weights as w
 from helpers.checks import Net2NetError
 
@@ -41,12 +42,14 @@ class Growth(list):
         What became of the state of the teacher's optimizer; None where there was none.
     new : dict
         From each name to an array of bool: which of its channels are new.
+    unasked : str or None
+        Why teacher and student could not be asked on numbers, if so; then the proof stands alone.
     """
 
+    unasked = None
     HEAD = ("layers", "width", "now", "parameters", "now", "stayed because")
 
     def __init__(self, groups, sizes, stay, filling):
-        sides = st.Widths(groups.reading, sizes)
         super().__init__()
         self.optimizer, self._law, self._split = None, None, filling.split
         self._sides = filling.sides()  # the filling itself would keep the teacher
@@ -62,7 +65,8 @@ class Growth(list):
             reasons = [group.fixed, g.INNER if part else None, *told]
             reason = None if new > group.width else next(filter(None, reasons), "it was not asked for")
             held = list(group.weights.values())
-            before, after = (sum(int(np.prod(shape(v))) for v in held) for shape in (np.shape, sides.of_weight))
+            shapes = [(v.shape, filling.shapes.get(id(v), v.shape)) for v in held]
+            before, after = (sum(map(math.prod, each)) for each in zip(*shapes, strict=True))
             paths = [v.path for v in held]
             self.append(Grown(list(group.layers), group.width, new, before, after, reason, paths))
             if group.structural or part:
@@ -115,6 +119,7 @@ class Growth(list):
         texts = [[f"{cell:,}" if isinstance(cell, int) else cell for cell in row] for row in rows]
         wide = [max(len(row[i]) for row in texts) for i in range(5)]
         tail = [f"The optimizer {self.optimizer}."] if self.optimizer else []
+        tail += self._asked()
         lines = [
             "  ".join([row[0].ljust(wide[0]), *(row[i].rjust(wide[i]) for i in range(1, 5)), row[5]]).rstrip()
             for row in texts
@@ -122,7 +127,13 @@ class Growth(list):
         return "\n".join(lines + tail)
 
     def _repr_html_(self):
-        return g.table(self.HEAD, [(", ".join(e.names), *e[1:5], e.reason or "") for e in self])
+        table = g.table(self.HEAD, [(", ".join(e.names), *e[1:5], e.reason or "") for e in self])
+        return table + "".join(f"<p>{html.escape(line)}</p>" for line in self._asked())
+
+    def _asked(self):
+        return (
+            [f"It runs the teacher's operations, but was not asked on numbers: {self.unasked}"] if self.unasked else []
+        )
 
 
 def _went_on(law, optimizer):

@@ -49,6 +49,17 @@ class Units:
             pin(row, self.fixed)
 
 
+class Place(str):
+    """Why an axis that holds no channels cannot widen, as one of positions; but a layer may make channels along it."""
+
+
+class Natural(Place):
+    """Why an axis cannot widen that nobody would widen, as one of the model's inputs."""
+
+
+POSITION, OUTPUT = Place("it is a position"), Natural("it is the model's output")
+
+
 class Fixed(int):
     """A number of channels that cannot widen, with the reason."""
 
@@ -297,6 +308,9 @@ def _tie_products(a, b):
             return x[0].become((y,))
     left, right = list(reversed(a)), list(reversed(b))
     while left and right:
+        for stack in (left, right):  # what was tied meanwhile may have become something else
+            row = normal(((stack.pop(),),))
+            stack.extend(reversed(row[0]) if len(row) == 1 else [row])
         x, y = left.pop(), right.pop()
         if _size(x) == _size(y):
             _tie(((x,),), ((y,),))

@@ -294,6 +294,16 @@ def self_attention():
 
 
 @kind(2, statues=("key/bias",))
+def attention_of_one():
+    """One head, keys of one channel, values of one channel, one of each: heads and the width behind grow."""
+    x = text = Input((3, 2))
+    x = kl.Dense(4, activation="relu", name="a")(x)
+    for i, how in enumerate([(2, 1), (2, 3, 1), (1, 3, 1), (1, 1, 3), (1, 1)]):
+        x = x + kl.MultiHeadAttention(*how, name=f"mha{i}")(x, x)
+    return out(text, x + kl.GroupQueryAttention(1, 4, 2, name="gqa")(x, x))
+
+
+@kind(2, statues=("key/bias",))
 def cross_attention_masked():
     """Two texts; one has a mask of its own, one looks at the past only; with normalizations."""
     a, b = Input((3,), dtype="int32", name="first"), Input((4,), dtype="int32", name="second")

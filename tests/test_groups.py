@@ -1,8 +1,11 @@
 """A model read as channel groups: which are found, by which names, what widths they take, and how they print."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers as kl
 from keras import ops
 from models_for_tests import EXACT, float64, randomize, relative_gap
@@ -310,9 +313,119 @@ class First(kl.Layer):
         return xs[0]
 
 
-def test_what_a_layer_ignores_takes_no_part():
+class Deaf(kl.Layer):
+    """Reads its weights, and gives what does not depend on its input."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+
+    def build(self, shape):
+        self.kernel = self.add_weight((shape[-1], self.units), name="kernel")
+        self.bias = self.add_weight((self.units,), name="bias")
+
+    def call(self, x):
+        return ops.zeros_like(ops.matmul(x, self.kernel)) + self.bias
+
+
+class Spare(kl.Layer):
+    """Has a part that inference does not call."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.used, self.idle = kl.Dense(units, name="used"), kl.Dense(units, name="idle")
+
+    def build(self, shape):
+        self.used.build(shape)
+        self.idle.build(shape)
+
+    def call(self, x, training=False):
+        return self.used(x) + self.idle(x) if training else self.used(x)
+
+
+UNREAD = "no output depends on it in inference"
+
+
+def test_what_no_output_depends_on_is_told(float64):
     x = keras.Input((4,))
-    h = First()([kl.Dense(6, name="used")(x), kl.Dense(6, name="ignored")(x)])
+    h = First()([kl.Dense(6, name="heard")(x), kl.Dense(6, name="ignored")(x)])
+    h = Spare(6, name="spare")(h) + Deaf(6, name="deaf")(kl.Dense(5, name="lost")(x))
     model = randomize(keras.Model(x, kl.Dense(2, name="end")(h)))
-    assert groups(model) == [(6, ["used"], [], False), (2, ["end"], [], True)]
-    assert relative_gap(model, net2wider_net(model, 2, seed=0)) <= EXACT["float32"]
+    found = {name: group.fixed for group in channel_groups(model) for name in group.layers}
+    unread = {"ignored", "spare.idle", "deaf.kernel", "lost"}
+    assert found == {
+        "heard": None, "spare": None, "deaf": None, "end": "it is the model's output", **dict.fromkeys(unread, UNREAD)
+    }  # fmt: skip
+    with pytest.raises(Net2NetError, match=f"widths: layer 'lost' cannot be widened: {UNREAD}"):
+        net2wider_net(model, {"lost": 9})
+    with pytest.warns(UserWarning, match="4 of 7 groups of channels stayed"):
+        student = net2wider_net(model, 2, seed=0)
+    assert relative_gap(model, student) <= EXACT["float64"]
+    told = {grown.names[0]: grown for grown in growth(student)}
+    assert {name for name, grown in told.items() if grown.reason == UNREAD} == unread
+    held = {name: sum(w.numpy().size for w in student.weights if w.path in told[name].weights) for name in told}
+    assert {name: grown.parameters_after for name, grown in told.items()} == held  # of `idle`, too, which became larger
+    np.testing.assert_array_equal(student.get_layer("lost").kernel, model.get_layer("lost").kernel)
+
+
+def test_helpers_of_training_are_no_channels():
+    """Power iterations and statistics that are adapted are weights which inference does not read."""
+    x = keras.Input((4,))
+    normalize = kl.Normalization()
+    normalize.adapt(np.random.default_rng(0).normal(size=(20, 4)))
+    h = kl.SpectralNormalization(kl.Dense(6, name="inner"), name="spectral")(normalize(x))
+    assert groups(keras.Model(x, kl.Dense(2, name="end")(h))) == [(6, ["spectral"], [], False), (2, ["end"], [], True)]
+
+
+def test_a_part_of_a_class_that_no_output_depends_on_is_told():
+    class Aided(keras.Model):
+        def __init__(self, units, **kwargs):
+            super().__init__(**kwargs)
+            self.units = units
+            self.a, self.aid, self.b = kl.Dense(units, name="a"), kl.Dense(3, name="aid"), kl.Dense(2, name="b")
+
+        def build(self, shape):
+            self.a.build(shape)
+            self.aid.build((None, self.units))
+            self.b.build((None, self.units))
+            self.built = True
+
+        def call(self, x):
+            return self.b(self.a(x))
+
+        def get_config(self):
+            return {"units": self.units}
+
+    model = Aided(6)
+    model.build((None, 4))
+    assert {group.layers[0]: group.fixed for group in channel_groups(model)}["aid"] == UNREAD
+
+
+def test_channels_that_are_picked_are_hidden_ones_and_a_vocabulary_is_not():
+    words = keras.Input((3,), dtype="int32")
+    h = ops.take(kl.Dense(5, name="picked")(kl.Embedding(7, 4, name="table")(words)), [0, 2, 2], axis=-1)
+    model = randomize(keras.Model(words, kl.Dense(2, name="end")(kl.Dense(6, name="free")(h))))
+    student = net2wider_net(model, {"free": 8}, seed=0)
+    (left,) = [grown for grown in growth(student).left() if "looked up" in grown.reason]
+    assert left.names == ["picked"]
+    assert not [name for group in channel_groups(model) for name in group.layers if group.widths[name] == 7]
+
+
+def test_a_constant_beside_channels_names_where_it_meets_them(float64):
+    x = keras.Input((3, 4))
+    h = kl.Lambda(lambda t: tf.concat([t, t * 0 + np.linspace(1, 2, 6)], -1), name="beside")(kl.Dense(6, name="a")(x))
+    h = kl.Lambda(lambda t: t * np.linspace(1, 2, 5), name="scaled")(kl.Dense(5, name="b")(h))
+    h = kl.Dense(4, name="c")(h)
+    h = ops.concatenate([h, ops.ones_like(h)], axis=-1)
+    model = randomize(keras.Model(x, kl.Dense(2, name="end")(kl.Dense(7, name="free")(h))))
+    student = net2wider_net(model, 2, seed=0)
+    assert relative_gap(model, student) <= EXACT["float64"]
+    told = {grown.names[0]: grown.reason for grown in growth(student)}
+    assert told["free"] is None
+    for name, words in (
+        ("a", "a constant.*AddV2 in .*beside"),
+        ("b", "a constant.*Mul in .*scaled"),
+        ("c", "ones_like"),
+    ):
+        assert re.search(words, told[name]), told[name]

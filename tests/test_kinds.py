@@ -7,11 +7,14 @@ import warnings
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers as kl
+from keras import ops
 from kinds import all_kinds, gap, run, shake, varies
 from models_for_tests import dtype, shared, traced_once
 
-from helpers import Net2NetError, grow_into, growth, net2wider_net
+from helpers import Net2NetError, grow_into, growth, net2wider_net, proof
+from helpers.filling import Filling
 
 pytestmark = pytest.mark.usefixtures("traced_once")
 __all__ = ["traced_once"]
@@ -245,5 +248,73 @@ def test_a_teacher_that_cannot_be_asked_is_grown_by_proof_alone():
                 raise NotImplementedError("not on this machine")
             return x
 
-    student = net2wider_net(table(kl.Dense(4, name="a"), Abroad()), 2)
+    teacher = table(kl.Dense(4, name="a"), Abroad())
+    student = net2wider_net(teacher, 2)
     assert student.get_layer("a").units == 8
+    for report in (growth(student), growth(grow_into(teacher, net2wider_net(teacher, 3, check=False)))):
+        assert "not on this machine" in report.unasked
+        assert "was not asked on numbers: the teacher cannot be called" in str(report)
+        assert "not on this machine" in report._repr_html_()
+    assert growth(net2wider_net(teacher, 2, check=False)).unasked is None
+
+
+@pytest.mark.parametrize("end", [lambda y: y / 0, lambda y: ops.argmax(y, axis=-1)], ids=["nothing finite", "integers"])
+def test_what_gives_nothing_to_compare_is_said(end):
+    x = keras.Input((3,))
+    student = net2wider_net(keras.Model(x, end(kl.Dense(2)(kl.Dense(4, name="a")(x)))), 2)
+    assert "no finite numbers" in growth(student).unasked
+
+
+def test_complex_numbers_are_compared(monkeypatch):
+    x = keras.Input((3,))
+    teacher = keras.Model(x, kl.Lambda(lambda y: tf.complex(y, y * 0))(kl.Dense(2)(kl.Dense(4, name="a")(x))))
+    assert growth(net2wider_net(teacher, 2)).unasked is None
+    monkeypatch.setattr(Filling, "places", lambda self, row: wrong(place(self, row)))
+    with pytest.raises(Net2NetError, match="it would give other outputs"):
+        net2wider_net(teacher, 2, split="equal")
+
+
+place = Filling.places
+
+
+def wrong(found):
+    """Where the channels of a row come from, with shares that are too large."""
+    return found and (found[0], found[1] * 1.1, found[2])
+
+
+class Hidden(kl.Layer):
+    """Runs Python code, which TensorFlow does not see into."""
+
+    def __init__(self, eager, **kwargs):
+        super().__init__(**kwargs)
+        self.eager = eager
+
+    def build(self, shape):
+        self.scale = self.add_weight((shape[-1],), name="scale")
+
+    def call(self, x):
+        run = tf.py_function if self.eager else tf.numpy_function
+        return tf.ensure_shape(
+            run(lambda v: np.tanh(v) * self.scale.numpy(), [ops.convert_to_tensor(x)], x.dtype), x.shape
+        )
+
+    def compute_output_shape(self, shape):
+        return shape
+
+
+@pytest.mark.parametrize("eager", [True, False])
+def test_what_python_code_hides_stays_and_is_asked_on_numbers(eager, monkeypatch):
+    x = keras.Input((3,))
+    hidden = Hidden(eager, name="hidden")
+    y = hidden(kl.Dense(4, name="a")(x))
+    teacher = shake(keras.Model(x, kl.Dense(2, name="out")(kl.Dense(5, activation="relu", name="b")(y))))
+    given = np.random.default_rng(0).normal(size=(3, 3))
+    student = quietly(net2wider_net, teacher, 2, seed=0)
+    assert student.get_layer("b").units == 10
+    assert gap(run(teacher, given), run(student, given)) < 1e-12
+    told = {grown.names[0]: grown.reason for grown in growth(student)}
+    assert re.search("no rule .*PyFunc in .*hidden", told["a"])
+    assert re.search("Python code hides what it does .*PyFunc in .*hidden", told["hidden.scale"])
+    monkeypatch.setattr(proof, "drawn", lambda *_: "nothing that it takes")
+    with pytest.raises(Net2NetError, match="nobody can say .*Python code hides what it does .*PyFunc in .*hidden"):
+        quietly(net2wider_net, teacher, 2)

@@ -91,6 +91,14 @@ def test_tied_rows_hold_the_same_copies_at_the_same_places(case, data):
     assert r.normal(a) == r.normal(r.normal(a))
 
 
+def test_units_that_are_tied_to_themselves_at_another_place():
+    """The first tie makes the units two others, of which the second must know."""
+    u = r.Units(6, "u")
+    a, b = ((r.Fixed(2, "twice"), u),), ((u, r.Fixed(2, "twice")),)
+    r.tie(a, b, "they were tied")
+    assert entries(a, lambda v: 2 * v.width) == entries(b, lambda v: 2 * v.width)
+
+
 @settings(max_examples=200, deadline=None)
 @given(pairs(), pairs(), st.data())
 def test_later_ties_keep_earlier_ones(one, other, data):
