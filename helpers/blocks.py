@@ -5,6 +5,7 @@ Blocks are found in the graph that TensorFlow runs, whatever its layers are call
 back over sums to what enters it, and from what is added there back to the last weights.
 """
 
+import contextlib
 from typing import Any, NamedTuple
 
 import keras
@@ -48,6 +49,7 @@ class Block(NamedTuple):
     leaving: Any
     nodes: list
     tail: str | None  # the kind of the activation behind the sum, which leaves what has been through the like
+    looks: tuple  # what was looked at: `x`, `least` and `held` of `Blocks`, and the tensor that leaves
 
 
 class NoBlock(Exception):
@@ -63,6 +65,10 @@ class NoEnd(Nearly):
 
     def __init__(self, what):
         super().__init__(f"there is no weight at the end of its branch, but {what}")
+
+
+class Scaled(NoBlock):
+    """What would be one, but for a number that multiplies its sum."""
 
 
 class Changes(NoBlock):
@@ -85,6 +91,8 @@ class Blocks:
         From each layer that ends a block to the block, in this order.
     x, least, held : tensor, int, set
         While a block is looked at: what enters it, the bytes of a number there, and the weights that it trains.
+    begun : dict
+        From the id of a weight to whether its copy begins as zeros, as far as that is known.
     reasons, near : dict
         Why other layers are none, as `NoBlock`; of these, those that hold layers and nearly are one.
     """
@@ -98,7 +106,8 @@ class Blocks:
         self.variables = rd.handles(bd.variables_of(model))
         self.trained = {id(v) for part in bd.parts(model) for v in part._trainable_variables}  # also while it is frozen
         self.read = {id(inner): self.variables.get(id(outer)) for outer, inner in self.graph.captures}
-        self.computed = self._computed()
+        self.computed, self.begun = self._computed(), {}
+        self.at = {op: i for i, op in enumerate(self.graph.get_operations())}
         self.tensors = {}  # layer -> what enters it and what it gives, at each call
         for layer, given, outputs in calls:
             self.tensors.setdefault(layer, []).append((given, outputs))
@@ -175,6 +184,7 @@ class Blocks:
         if len(floats) < 2 and len(bd.parts(layer)) < 2:
             return False
         lasts = [_source(_source(output).op.inputs[0] if _tail(output) else output) for output in outputs]
+        lasts = [last if (whole := self._scaled(last)) is None else whole for last in lasts]
         return any(
             last.op.type in SUMS
             and all(any(x is t for x in floats for t in _behind_it(each, x)) for each in last.op.inputs)
@@ -203,10 +213,15 @@ class Blocks:
     def _block(self, layer):
         """The block that a layer ends, the activation behind a sum included."""
         (given, outputs), *more = self.tensors[layer]
-        if more or layer is self.model or bd.is_plain(layer):
-            raise NoBlock("it is called several times, or is a model")
+        if layer is self.model or bd.is_plain(layer):
+            raise NoBlock("it is a model")
+        if more:
+            raise NoBlock("it is called several times")
         if len(outputs) != 1:
-            raise NoBlock(f"it gives {len(outputs)} tensors; a block gives one")
+            raise NoBlock(
+                f"it gives {len(outputs)} tensors, and others read them; a block gives one, x + f(x), which zeros can "
+                "make what enters it"
+            )
         node = self.node_of.get(layer)
         entering = _entering(node) if node is not None else [None] * len(given)
         choices = []
@@ -225,12 +240,13 @@ class Blocks:
             self.held = self.trained & {id(v) for each in held for v in bd.variables_of(each)}
             try:
                 zeros = self._identity(outputs[0])
+                looks = ((self.x, self.least, self.held, outputs[0]),)
             except NoBlock as error:
-                why = why if isinstance(why, Nearly) else error
+                why = why if isinstance(why, (Nearly, Scaled)) else error
                 continue
             if zeros:
                 leaving = node.outputs[0] if node is not None else None
-                block = Block(layer, (layer.name,), layers, zeros, x, leaving, nodes, _tail(outputs[0]))
+                block = Block(layer, (layer.name,), layers, zeros, x, leaving, nodes, _tail(outputs[0]), looks)
                 choices.append(self._with_tail(block))
         if not choices:
             raise why
@@ -271,6 +287,13 @@ class Blocks:
                 meets.update(id(tensor) for tensor in node.outputs)
         return [node for node in order if any(id(tensor) in meets for tensor in node.outputs)]
 
+    def begins(self, block, begun):
+        """The block with the zeros that it needs where its weights begin so: {id: whether as zeros}."""
+        zeros, self.begun = [], begun
+        for self.x, self.least, self.held, tensor in block.looks:
+            zeros += self._identity(tensor)
+        return block._replace(zeros=zeros)
+
     # In TensorFlow's graph
 
     def _identity(self, tensor):
@@ -287,13 +310,18 @@ class Blocks:
             raise NoBlock(f"its shortcut is rounded to {tensor.dtype.name}")
         if op.type in SAME and op.inputs[0].dtype.is_floating:
             return self._as_entered(op.inputs[0], zeros)
+        if op.type == "Mul" and (found := self._times_one(op, zeros)) is not None:
+            return found
+        if (whole := self._scaled(tensor)) is not None:
+            self._as_entered(whole, zeros)  # or another reason
+            raise Scaled(f"its sum is multiplied by a number, as in a mean, which no zeros can undo ({o.place(op)})")
         if op.type not in SUMS:
             raise _behind(op) or NoBlock(f"it does not end in a sum, but in {op.type} ({o.place(op)})")
-        for stream in list(op.inputs)[: 1 if op.type == "Sub" else None]:
+        for i, stream in enumerate(list(op.inputs)[: 1 if op.type == "Sub" else None]):
             try:
                 found = self._as_entered(stream, zeros)
-                for other in op.inputs:
-                    if other is not stream:
+                for k, other in enumerate(op.inputs):
+                    if k != i:
                         depends = any(tensor is self.x for tensor in _behind_it(other, self.x))
                         if depends or id(other) not in self.computed:  # else it may be a shortcut
                             found = self._zero(other, found)
@@ -306,12 +334,38 @@ class Blocks:
                 pass
         raise _behind(op) or Changes(COMPUTED)
 
+    def _times_one(self, op, zeros):
+        """The weights for a product of what enters and a sum of ones and zeros, as in x * (1 + g(x)); None if none."""
+        for factor, other in (op.inputs, op.inputs[::-1]):
+            last = _source(other).op
+            for i, one in enumerate(
+                list(last.inputs)[: 1 if last.type == "Sub" else None] if last.type in SUMS else ()
+            ):
+                known = tf.get_static_value(one) if id(one) not in self.computed else None
+                if known is None or (known != 1).any():
+                    continue
+                with contextlib.suppress(NoBlock):
+                    found = self._as_entered(factor, zeros)
+                    for k, each in enumerate(last.inputs):
+                        found = found if k == i else self._zero(each, found)
+                    return found
+        return None
+
+    def _scaled(self, tensor):
+        """The sum that a number multiplies or divides to give a tensor, or None."""
+        op = _source(tensor).op
+        if op.type not in ("Mul", *QUOTIENTS):
+            return None
+        pairs = [op.inputs] if op.type in QUOTIENTS else [op.inputs, op.inputs[::-1]]
+        sums = [_source(each) for each, number in pairs if tf.get_static_value(number) is not None]
+        return next((each for each in sums if each.op.type in SUMS), None)
+
     def _weight(self, tensor):
         """The weight that is read as a tensor, or None."""
         return self.read.get(id(tensor.op.inputs[0])) if tensor.op.type == "ReadVariableOp" else None
 
-    def _zero(self, tensor, zeros, learn=True):
-        """The weights that must be zero for `tensor` to be, and can `learn`; with those that are already."""
+    def _zero(self, tensor, zeros):
+        """The weights that must be zero for `tensor` to be, and can learn; with those that are already."""
         op = tensor.op
         floats = [t for t in o.entering(op) if t.dtype.is_floating]
         if tensor is self.x:
@@ -326,43 +380,41 @@ class Blocks:
                 raise NoEnd(f"what it does not train, or does not hold ({o.place(op)})")
             return zeros | {id(variable): variable}
         if op.type in NORMS:
+            if self._still(floats[0], zeros):
+                raise _flat(op)
             floats = floats[1:3]  # scale and shift
         elif op.type in QUOTIENTS:
             floats = floats[:1]
         elif op.type in PRODUCTS:
-            return self._one_zero(op, floats, zeros, learn)
+            return self._one_zero(op, floats, zeros)
         elif op.type == "IdentityN":  # around a function with a gradient of its own, such as silu
             floats = [op.inputs[tensor.value_index]]
         elif not floats or (op.type not in STILL and op.type not in FLAT):
             raise NoEnd(f"{op.type} ({o.place(op)})")
-        elif op.type in FLAT and learn:
+        elif op.type in FLAT:
             raise _flat(op)
         found = zeros
         for each in floats:
-            found = self._zero(each, found, learn)
+            found = self._zero(each, found)
         new = found.keys() - zeros.keys()
-        if not learn:
-            return found
         if op.type in QUOTIENTS and self._steep(op.inputs[1], new):
             raise _steep(op)
         if op.type == "SelectV2" and self._steep(op.inputs[0], new) and any(id(t) not in self.computed for t in floats):
             raise _flat(op)
         return found
 
-    def _one_zero(self, op, factors, zeros, learn):
+    def _one_zero(self, op, factors, zeros):
         """The weights for a product: those of a factor of weights alone, if there is one that they make zero."""
         refusals = []
         for factor in sorted(factors, key=lambda factor: id(factor) in self.computed):
             try:
-                found = self._zero(factor, zeros, learn)
+                found = self._zero(factor, zeros)
             except NoBlock as error:
                 refusals.append(error)
                 continue
-            if not learn:
-                return found
             others = [other for other in factors if other is not factor] or [factor]
             new = found.keys() - zeros.keys()
-            if any(self._vanishes(other, found) for other in others):
+            if any(self._still(other, found) for other in others):
                 refusals.append(_flat(op))
             elif any(self._steep(other, new) for other in others):
                 refusals.append(_steep(op))
@@ -374,15 +426,31 @@ class Blocks:
                 return found
         raise refusals[0]
 
-    def _vanishes(self, factor, zeros):
-        """Whether a factor is zero where these weights are: then the gradient of the other one is zero too."""
-        if (weight := self._weight(_source(factor))) is not None:
-            untrained = id(weight) in self.trained and not keras.ops.any(weight)  # as of LoRA
-            return id(weight) in zeros or untrained
-        try:
-            return len(self._zero(factor, zeros, learn=False)) == len(zeros)
-        except NoBlock:
-            return False
+    def _still(self, tensor, zeros):
+        """Whether a tensor is zero where these weights are: then the gradient of what it meets is zero too."""
+        still = {}
+        for each in sorted(_behind_it(tensor, self.x), key=lambda each: self.at[each.op]):
+            op, floats = each.op, [t for t in o.entering(each.op) if t.dtype.is_floating]
+            if each is self.x or not each.dtype.is_floating:
+                still[id(each)] = False
+            elif (weight := self._weight(each)) is not None:
+                still[id(each)] = id(weight) in zeros or self._begins_still(weight)
+            elif id(each) not in self.computed and (known := tf.get_static_value(each)) is not None:
+                still[id(each)] = not known.any()
+            elif op.type in PRODUCTS:
+                still[id(each)] = any(still.get(id(t)) for t in floats)
+            else:
+                floats = floats[1:3] if op.type in NORMS else floats[:1] if op.type in QUOTIENTS else floats
+                floats = [op.inputs[each.value_index]] if op.type == "IdentityN" else floats
+                keeps = op.type in (*STILL, *FLAT, *SAME, *NORMS, *QUOTIENTS, "IdentityN")
+                still[id(each)] = keeps and bool(floats) and all(still.get(id(t)) for t in floats)
+        return still[id(tensor)]
+
+    def _begins_still(self, weight):
+        """Whether the copy of a weight begins as zeros: by default, as the weight is now. Statistics do not count."""
+        if id(weight) not in self.begun:
+            self.begun[id(weight)] = id(weight) in self.trained and not keras.ops.any(weight)
+        return self.begun[id(weight)]
 
     def _steep(self, tensor, new):
         """Whether what these weights make is compared with something, as in a ReLU with a threshold, or normalized."""
@@ -408,7 +476,9 @@ def _steep(op):
 
 def _joined(blocks):
     """Blocks that follow one another as one block."""
-    parts = {name: [each for b in blocks for each in getattr(b, name)] for name in ("layers", "zeros", "nodes")}
+    parts = {
+        name: [each for b in blocks for each in getattr(b, name)] for name in ("layers", "zeros", "nodes", "looks")
+    }
     return blocks[-1]._replace(entering=blocks[0].entering, **parts)
 
 

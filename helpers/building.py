@@ -137,6 +137,14 @@ def variables_of(layer):
     return [*getattr(layer, "variables", ()), *(state for state in states if hasattr(state, "assign"))]
 
 
+MERGE = "; save the model and load it, which adds LoRA to the kernels, and let that grow"
+
+
+def adapted(layer):
+    """The names of the layers inside a layer that have LoRA."""
+    return [part.name for part in parts(layer) if getattr(part, "lora_enabled", False)]
+
+
 def weight_pairs(old, new):
     """The variables of a layer and of its copy, which come in the same order."""
     a, b = variables_of(old), variables_of(new)
@@ -144,7 +152,7 @@ def weight_pairs(old, new):
         raise Unbuildable(
             old,
             f"it has {len(a)} weights, a new one with its settings has {len(b)}; weights that the settings do not tell "
-            "of (LoRA, quantization) cannot be carried over",
+            f"of (LoRA, quantization) cannot be carried over{MERGE if adapted(old) else ''}",
         )
     return list(zip(a, b, strict=True))
 
@@ -167,6 +175,8 @@ def check_told(pairs):
     for old, new in pairs:
         for part, its in [] if is_plain(old) else part_pairs(old, new):
             for key, value in _numbers(part).items():
+                if key.startswith("lora") and not vars(its).get("lora_enabled"):
+                    continue  # a copy without LoRA
                 if (got := vars(its).get(key, value)) != value:
                     raise Unbuildable(
                         part, f"a new one with its settings has {key}={got}, not {value}; let get_config tell it"

@@ -42,7 +42,8 @@ def net2deeper_net(
     - behind a residual block, x + f(x), a copy of it whose last weights are zero;
     - behind a Dense or convolution a layer of its kind, called ``NAME_deeper``, with the same activation. Where batch
       normalization or an activation stand as layers of their own behind it, the new layer goes behind them;
-    - behind any other layer a `ResidualBlock`.
+    - behind any other layer a `ResidualBlock`; with init="fresh" also behind one that would be a block, but for a
+      normalization behind its sum or what is at its end.
 
     Parameters
     ----------
@@ -130,7 +131,7 @@ def net2deeper_net(
     if gathered and isinstance(law, str):
         warnings.warn(f"the student's optimizer begins fresh: {law}", stacklevel=2)
     GROWN[student] = report
-    report.carried(law, gathered)
+    report.carried(student, law, gathered)
     if count := sum(not each.natural for each in report.left):
         text = "1 layer or block has" if count == 1 else f"{count} layers or blocks have"
         warnings.warn(f"{text} nothing new behind; growth(student) says why", stacklevel=2)
@@ -157,7 +158,7 @@ def _of_a_class(teacher, names, init, rng):
             raise _none(teacher, blocks)
     else:
         chosen = [_chosen(blocks, name) for name in names]
-    student, origin = repeating.Class(blocks).deeper(chosen, init, rng)
+    student, origin, chosen = repeating.Class(blocks).deeper(chosen, init, rng)
     left = [] if isinstance(names, list) else _left(blocks)
     if names is None:
         no_place = f"it is in no block, and {type(teacher).__name__} has no place for other layers"
@@ -206,9 +207,17 @@ def _elsewhere(blocks):
     """What to do with a model of a class of its own where no blocks come."""
     kind = type(blocks.model).__name__
     if blocks.nodes:
+        graph = _Graph(keras.Model(rd.inputs_of(blocks.model), blocks.model.outputs))
+        free = [each for each in graph.calls if isinstance(each, kl.Layer) and not _no_room(graph, each)]
+        plain, near = (
+            [repr(each.name) for each in free if (each in blocks.near) is nearly] for nearly in (False, True)
+        )
+        plain, near = (", ".join(names[:3] + ["..."] * (len(names) > 3)) for names in (plain, near))
+        ways = [f"a ResidualBlock can follow {plain}"] if plain else []
+        ways += [f"with init='fresh' it can follow {near}"] if near else []
         return (
             f"Its class {kind} makes its layers from settings of its own, which have no place for others; in "
-            "keras.Model(model.inputs, model.outputs) a ResidualBlock can follow other layers, by their names"
+            f"keras.Model(model.inputs, model.outputs) {', and '.join(ways) or 'none can follow either'}"
         )
     return (
         f"Other layers have no place in {kind}, whose graph is hidden in its call method; build it as keras.Model(...)"
@@ -303,8 +312,13 @@ class _Plan:
         block = next((block for block in self.all.found.values() if name in block.names), None)
         if block is not None:
             self.blocks.append(block)
-        elif why := self.all.near.get(layer) or _no_room(self.graph, layer):
+        elif why := _no_room(self.graph, layer):
             raise Net2NetError(f"after: layer {name!r} cannot be followed: {why}")
+        elif (why := self.all.near.get(layer)) and self.init not in repeating.DRAWN:
+            raise Net2NetError(
+                f"after: layer {name!r} cannot be followed by a copy: {why}. With init='fresh' a ResidualBlock can "
+                "follow it"
+            )
         else:
             self.others.append(layer)
 
@@ -335,12 +349,15 @@ class _Plan:
         repeats = [repeating.repeat(block, init, rng, lambda old: free(old.name)) for block in self.blocks]
         for each in repeats:
             behind.setdefault(each.block.end, []).append(each)
-            told.append(_told(each.block, each.layers, init))
         builder = bd.Builder(graph.model, behind=behind)
         with repeating.drawing(rng):
             student = builder.build()
         builder.fill(student, lambda old_weight, _: old_weight.numpy())
         bd.check_told([*builder.made.items(), *(pair for each in repeats for pair in each.copies.items())])
+        for i, each in enumerate(repeats):
+            block = repeating.as_begun(self.all, each.block, each.copies.items(), init)
+            repeats[i] = each._replace(block=block)
+            told.append(_told(block, each.layers, init))
         self._begin(builder, news, repeats, told, rng)
         places = [place for place, _ in self.places]
         for new, (mean, variance) in zip(news, _statistics(graph, places, x), strict=True) if batch_norm else ():

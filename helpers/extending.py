@@ -98,7 +98,7 @@ def extend(
     proof.check(reading, student, sizes, numbers=False)
     _Check(reading, student, filling, init, x).begin(logits)
     training.compiled_alike(model, student)
-    report.carried(*training.goes_on(model, student, filling, optimizer))
+    report.carried(student, *training.goes_on(model, student, filling, optimizer))
     return student
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from helpers import building as bd
 from helpers import placing, training
 from helpers import rows as r
 from helpers import weights as w
@@ -77,8 +78,9 @@ class Filling:
         {path in the student: (factors that `use_rates` gave the teacher, [(axis, whether it divides, shares)])}
         """
         rated, found = training.rates_of(self.reading.model), {}
+        learnt = {id(v) for part in bd.parts(self.reading.model) for v in part._trainable_variables}
         for path, old in self.paths.items():
-            if not old.trainable:
+            if id(old) not in learnt:  # statistics; frozen weights may be trained later
                 continue
             axes = self._axes(old) if self.init == "net2wider" else ()
             axes = [(axis, divides, shares) for axis, divides, (_, shares, _) in axes]

@@ -58,7 +58,7 @@ def net2wider_net(
         cancels among the copies. It is the default because the copies part at once, and students end best (chapter 10).
         "equal", the paper's: copies stay equal in training. "random": one share for each unit, drawn; the copies'
         gradients are parallel. "weights": one share for each weight, drawn. `growth(student).rates` needs "equal" or
-        "random".
+        "random". Where all weights are zero, as at the end of a new block, "noise" alone parts the copies.
     noise : float
         Standard deviation of the relative noise on the incoming weights of copies. 0 keeps the function.
     seed : int, optional
@@ -126,7 +126,7 @@ def net2wider_net(
             raise Net2NetError(f"widths: {text.split(';')[0]}:\n{report}")
         warnings.warn(text, stacklevel=2)
     training.compiled_alike(teacher, student)
-    report.carried(*training.goes_on(teacher, student, widening.filling, optimizer))
+    report.carried(student, *training.goes_on(teacher, student, widening.filling, optimizer))
     return student
 
 
@@ -296,7 +296,7 @@ def grow_into(
         raise
     report = GROWN[student] = Growth(groups, sizes, {}, filling)
     report.unasked = unasked
-    report.carried(*training.goes_on(teacher, student, filling, optimizer))
+    report.carried(student, *training.goes_on(teacher, student, filling, optimizer))
     return student
 
 

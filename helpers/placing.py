@@ -42,7 +42,9 @@ def place_parted(
     """Let the axis of `array` that counts inputs follow `mapping`, so that copies differ in every weight.
 
     With "weights" each weight has shares of its own. With "noise" the shares are equal, and each copy gets noise of the
-    weights' own size, from which the mean over the copies is taken away, so that it cancels.
+    weights' own size, from which the mean over the copies is taken away, so that it cancels. Weights that are all zero,
+    as at the end of a new block, have no size: they get noise of the size of a new layer's weights, since shares of
+    zero are equal, and the copies before them would have equal gradients for ever.
 
     >>> placed = place_parted(np.array([[1.0], [2.0]]), [0, 1, 1], "noise", np.random.default_rng(0))
     >>> placed[0], (placed[1] + placed[2]).round(12)
@@ -65,7 +67,8 @@ def place_parted(
         placed *= drawn
     else:
         copies = counts.astype(precision).reshape(-1, *[1] * (array.ndim - 1))
-        size = np.where(copies > 1, _size(array, precision) / np.std(np.arange(256)), 0)
+        scale = _size(array, precision) or _new_size(source)
+        size = np.where(copies > 1, scale / np.std(np.arange(256)), 0)
         size = size.astype(precision) / copies
         placed = np.take(source / copies - sums * (size / copies), mapping, axis=0)
         drawn *= size[mapping]
@@ -80,6 +83,11 @@ def _size(array, precision):
             return np.sqrt(mean)
     finite = array[np.isfinite(array)]
     return np.sqrt(np.mean(np.square(finite, dtype="float64"))) if finite.size else 0.0
+
+
+def _new_size(source):
+    """The size of a new layer's weights, whose first axis is summed up and whose last counts outputs: LeCun's."""
+    return np.sqrt(source.shape[-1] / source.size) if source.size else 0.0
 
 
 def add_noise(array: np.ndarray, new: np.ndarray, noise: float, rng: np.random.Generator, axis: int = -1) -> np.ndarray:

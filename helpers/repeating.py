@@ -63,6 +63,8 @@ def repeat(block, init, rng, name):
                 copies[layer].name = name(layer)
                 continue
             settings = bd.settings_of(layer) | {"name": name(layer), "trainable": True}
+            # With LoRA, the kernel that begins as zeros would stay frozen: a copy has one that learns, and no LoRA.
+            settings = {key: value for key, value in settings.items() if not key.startswith("lora")}
             if init in DRAWN:
                 settings = {key: _undrawn(value) for key, value in settings.items()}
             copies[layer] = bd.rebuilt(layer, settings, draw=init in DRAWN)
@@ -79,11 +81,11 @@ def begin(pairs, zeros, init):
     """Give the copies of a block's layers, as (old, copy), the weights that they begin with."""
     zeros = {id(v) for v in zeros}
     for old, new in pairs:
-        for weight, its in zip(_weights(old), _weights(new), strict=True):
+        for weight, its in _pairs(old, new):
             if id(weight) in zeros and init in EXACT:
-                its.assign(0 * weight)
+                its.assign(keras.ops.zeros_like(its))
             elif init not in DRAWN:
-                its.assign(weight)
+                its.assign(weight if _whole(old, new) else _merged(old, weight))
         for part in bd.parts(new):
             vars(part).pop("add_weight", None)
         bd.settle(new)
@@ -105,11 +107,7 @@ def stack(blocks, places):
             source = run[i % len(run)][0].layers
             begin(zip(source, place, strict=True), (), "stacking")
             if i < len(run):
-                first += [
-                    (new, old)
-                    for a, c in zip(source, place, strict=True)
-                    for old, new in zip(_weights(a), _weights(c), strict=True)
-                ]
+                first += [(new, old) for a, c in zip(source, place, strict=True) for old, new in _pairs(a, c)]
     return first
 
 
@@ -126,7 +124,7 @@ class Class:
         self.found = {}  # shapes of a block's weights -> the path of the setting that counts such blocks
 
     def deeper(self, chosen, init, rng):
-        """The student, and its weights that the teacher has too: {id: the teacher's}."""
+        """The student, its weights that the teacher has too, {id: the teacher's}, and the blocks with their zeros."""
         count = Counter(self._setting(block) for block in chosen)
         values = dict(st.integers(self.settings))
         settings = st.replaced(self.settings, {path: values[path] + n for path, n in count.items()})
@@ -146,7 +144,7 @@ class Class:
         for (k, block), its in zip(at, theirs, strict=False):
             if block is None and its != ours[k]:
                 raise Net2NetError(
-                    f"after: layer {self.blocks.calls[k].name!r} would compute something else behind more blocks, as "
+                    f"after: layer {self._outer(k)!r} would compute something else behind more blocks, as "
                     f"where {type(self.model).__name__} lets kinds of attention alternate; name only later blocks"
                 )
         news = [layer for layer, *_ in calls]
@@ -158,16 +156,25 @@ class Class:
             if block is None and fits:  # else it holds blocks, whose layers are filled by themselves
                 begin([(old, new)], (), "net2deeper")
                 origin |= {id(its): weight for weight, its in zip(_weights(old), _weights(new), strict=True)}
-        for (old, block), new in zip(order, news, strict=True):
-            if block is not None:
-                begin([(old, new)], block.zeros, init)
+        begun = {}
+        for block in chosen:
+            pairs = [(old, new) for (old, its), new in zip(order, news, strict=True) if its is block]
+            begun[block.end] = as_begun(self.blocks, block, pairs, init)
+            begin(pairs, begun[block.end].zeros, init)
         if init == "stacking":
             both = [tuple([news[i] for i in place] for place in pair) for pair in places]
             origin = dict(origin) | {id(new): old for new, old in stack(chosen, both)}
         known = {id(v) for new, fits in zip(news, whole, strict=True) if fits for v in _weights(new)}
         if left := [v.path for v in student.weights if id(v) not in known]:
             raise Net2NetError(f"after: weight {left[0]!r} of {self.model.name!r} belongs to no layer that is called")
-        return student, origin
+        return student, origin, list(begun.values())
+
+    def _outer(self, k):
+        """The name of the layer of the model in which a call runs: that which holds others is called after them."""
+        call = self.blocks.calls[k]
+        rest = [layer for layer in self.blocks.calls[k:] if layer is not self.model and not bd.is_plain(layer)]
+        holders = [layer for layer in rest if any(part is call for part in bd.parts(layer))]
+        return max(holders, key=lambda layer: len(bd.parts(layer)), default=call).name
 
     def _order(self, chosen):
         """The student's calls, as (number of the teacher's, block that it copies), and where blocks and copies are."""
@@ -208,6 +215,11 @@ class Class:
                     self.found[shapes] = path
                     break
             else:
+                if adapted := bd.adapted(self.model):
+                    raise Net2NetError(
+                        f"after: layer {adapted[0]!r} of {type(self.model).__name__} {self.model.name!r} has LoRA, "
+                        f"which no setting of the model tells{bd.MERGE}"
+                    )
                 raise Net2NetError(
                     f"after: no setting of {type(self.model).__name__} {self.model.name!r} adds one block such as "
                     f"{block.end.name!r}; build the deeper model yourself, or use keras.Model(model.inputs, "
@@ -218,6 +230,37 @@ class Class:
 
 def _weights(layer):
     return getattr(layer, "weights", ())
+
+
+def _whole(old, new):
+    """Whether a copy has all weights of a layer, those of LoRA too."""
+    return len(_weights(old)) == len(_weights(new))
+
+
+def _pairs(old, new):
+    """The weights of a layer and of its copy, which has no LoRA where `repeat` made it."""
+    olds = [weight for weight in _weights(old) if _whole(old, new) or not weight.name.startswith("lora")]
+    return list(zip(olds, _weights(new), strict=True))
+
+
+def _merged(layer, weight):
+    """A weight of a layer, with what its LoRA adds to it."""
+    key = next((key for key in ("kernel", "embeddings") if getattr(layer, f"_{key}", None) is weight), None)
+    return weight if key is None else getattr(layer, key)
+
+
+def as_begun(blocks, block, pairs, init):
+    """A block with the zeros that its copy needs, where fresh weights begin as they were drawn."""
+    if init != "fresh":
+        return block
+    begun = {id(weight): not keras.ops.any(its) for old, new in pairs for weight, its in _pairs(old, new)}
+    try:
+        return blocks.begins(block, begun)
+    except b.NoBlock as error:
+        raise Net2NetError(
+            f"init: 'fresh' cannot be used for block {block.names[0]!r}, whose new weights are zeros where they would "
+            f"have to let others learn: {error}; use init='net2deeper', which copies its weights"
+        ) from None
 
 
 def _kind(layer):

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from helpers import groups as g
-from helpers import proof
+from helpers import proof, training
 from helpers import rows as r
 from helpers import weights as w
 from helpers.checks import Net2NetError
@@ -72,9 +72,10 @@ class Growth(list):
             if group.structural or part:
                 self._natural.add(id(self[-1]))
 
-    def carried(self, law, optimizer):
+    def carried(self, student, law, optimizer):
         """Note how an optimizer goes on, by its law, or by why it has none, or by a function that asks for them."""
         self._law, self.optimizer = law, _went_on(law, optimizer)
+        self._student, self._began = weakref.ref(student), _reference(student)
 
     @property
     def rates(self) -> dict[str, np.ndarray]:
@@ -83,9 +84,13 @@ class Growth(list):
         Widen with ``split="random"`` or ``split="equal"`` to have them: the default parts the copies at once. They hold
         for as long as both are trained on the same batches, without draws, regularizers and clipped norms, with an
         epsilon that is small beside the gradients, and with equal shares where a normalization takes the mean of
-        channels. `use_rates` applies them. Arrays that fit the weight's shape.
+        channels. Where student and teacher were compiled again, they are those of the student's optimizer now.
+        `use_rates` applies them. Arrays that fit the weight's shape.
         """
-        law = self._law() if callable(self._law) else self._law
+        law, student = self._law, self._student()
+        if _reference(student) not in (None, self._began):  # compiled again
+            law = training.law_or_why(student.optimizer)
+        law = law() if callable(law) else law
         if law is None:
             why = "it is not compiled"
         elif isinstance(law, str):
@@ -136,6 +141,11 @@ class Growth(list):
         )
 
 
+def _reference(model):
+    """A weak reference to a model's optimizer; None where there is none."""
+    return weakref.ref(model.optimizer) if getattr(model, "compiled", False) else None
+
+
 def _went_on(law, optimizer):
     """What became of an optimizer's state; None where there was none."""
     if not optimizer:
@@ -181,7 +191,7 @@ class Deepened(list):
         super().__init__(deepened)
         self.left = left
 
-    def carried(self, law, optimizer):
+    def carried(self, _, law, optimizer):
         """Note how an optimizer goes on, by its law, or by why it has none."""
         self.optimizer = _went_on(law, optimizer)
 

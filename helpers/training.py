@@ -144,7 +144,7 @@ def law_of(optimizer: keras.optimizers.Optimizer) -> Law:
 def law_or_why(optimizer):
     """The law of an optimizer, or why it has none."""
     try:
-        return law_of(optimizer)
+        return law_of(_inner(optimizer))
     except Exception as error:
         return _why(error)
 
@@ -288,7 +288,7 @@ def use_rates(student: keras.Model, rates: dict[str, np.ndarray]) -> None:
         it begins without them; those that `growth` tells of a wider one count them in.
     rates : dict
         From the path of a weight to a factor, or an array of factors that fits its shape. Other weights keep theirs,
-        also of a call before.
+        also of a call before. Those of frozen weights wait for a call behind the next `compile`.
 
     Raises
     ------
@@ -297,13 +297,21 @@ def use_rates(student: keras.Model, rates: dict[str, np.ndarray]) -> None:
     """
     if not student.compiled:
         raise Net2NetError(f"student: model {student.name!r} is not compiled, so that it has no optimizer")
-    paths = Counter(weight.path for weight in student.trainable_variables)
+    paths = Counter(weight.path for weight in student.weights)
     for path in rates:
         if paths[path] != 1:
-            count = "two trainable weights" if paths[path] else "no trainable weight"
-            raise Net2NetError(f"rates: model {student.name!r} has {count} {path!r}")
+            count = "two weights" if paths[path] else "no weight"
+            known = "" if paths[path] else f"; its weights are {', '.join(map(repr, list(paths)[:3]))}, ..."
+            raise Net2NetError(f"rates: model {student.name!r} has {count} {path!r}{known}")
     _build(student)
     optimizer = _inner(student.optimizer)
+    known = {id(weight) for weight in optimizer._trainable_variables}
+    for weight in student.trainable_variables:
+        if weight.path in rates and id(weight) not in known:
+            raise Net2NetError(
+                f"rates: the optimizer of model {student.name!r} does not know {weight.path!r}, which is trainable "
+                "since it was made; compile the model again"
+            )
     known = optimizer.update_step
     update, rated = getattr(known, "plain", known), dict(getattr(known, "rated", {}))
     for i, weight in enumerate(optimizer._trainable_variables):

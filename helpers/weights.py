@@ -226,7 +226,8 @@ def wider2net_fc(
         How the copies share the outgoing weights; all keep the function. "noise": equal shares, with noise that cancels
         among the copies. It is the default because the copies part at once, and students end best (chapter 10).
         "equal", the paper's, and "random": one share for each unit; see `copy_shares`. "weights": one share for each
-        weight.
+        weight. Where all outgoing weights are zero, as at the end of a new block, "noise" alone parts the copies:
+        shares of zero are zero.
     noise : float
         Standard deviation of the relative noise on the incoming weights of copies. 0 keeps the function.
     rng : numpy.random.Generator, int or None

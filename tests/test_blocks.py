@@ -319,7 +319,9 @@ def test_what_would_show_in_long_sequences_alone_is_refused(float64):
         **SMALL,
     )  # fmt: skip
     randomize(gemma)
-    with pytest.raises(Net2NetError, match="would compute something else behind more blocks, as where GemmaBackbone"):
+    with pytest.raises(
+        Net2NetError, match="layer 'decoder_block_1' would compute something else .* as where GemmaBackbone"
+    ):
         net2deeper_net(gemma, "blocks")
     student = net2deeper_net(gemma, "decoder_block_1")
     x = drawn(next(iter(specs_of(gemma, 32))), gemma)
@@ -568,6 +570,177 @@ def test_a_frozen_block_gets_a_trainable_copy_whose_statistics_stay(float64):
     assert relative_gap(teacher, student) == 0
 
 
+class Scale(kl.Layer):
+    """A weight for each channel, which begins as a number."""
+
+    def __init__(self, begin=1e-6, **kwargs):
+        super().__init__(**kwargs)
+        self.begin = begin
+
+    def build(self, shape):
+        self.gamma = self.add_weight(
+            shape=shape[-1:], initializer=keras.initializers.Constant(self.begin), name="gamma"
+        )
+
+    def call(self, x):
+        return x * self.gamma
+
+    def get_config(self):
+        return super().get_config() | {"begin": self.begin}
+
+
+def scaled(begin, last="glorot_uniform"):
+    """A block whose branch is scaled at its end, as in ConvNeXt."""
+    source = keras.Input((6,))
+    y = kl.Dense(6, name="down", kernel_initializer=last)(kl.Dense(8, "gelu", name="up")(source))
+    return keras.Model(source, kl.Dense(2)(kl.Add(name="sum")([source, Scale(begin, name="scale")(y)])))
+
+
+def moved(student):
+    """Which weights of new layers a few updates change."""
+    news = [v for layer in growth(student)[0].layers for v in layer.weights]
+    before, rng = [v.numpy() for v in news], np.random.default_rng(0)
+    student.compile(keras.optimizers.SGD(0.1), "mse")
+    student.fit(rng.normal(size=(8, 6)), rng.normal(size=(8, 2)), epochs=3, verbose=0)
+    return {v.path: bool((v.numpy() != old).any()) for v, old in zip(news, before, strict=True)}
+
+
+@pytest.mark.parametrize("init", ["net2deeper", "fresh"])
+@pytest.mark.parametrize("begin", [1e-6, 0.0])
+def test_under_a_layer_scale_all_weights_learn(float64, begin, init):
+    student = net2deeper_net(scaled(begin), init=init, seed=0)
+    assert not student.get_layer("scale_deeper").gamma.numpy().any()
+    assert all(moved(student).values())
+
+
+def test_of_two_factors_one_begins_as_zeros(float64):
+    """Where fresh weights before a scale are zeros by themselves, it is the scale that does not begin as zeros."""
+    teacher = scaled(0.5, last="zeros")
+    student = net2deeper_net(teacher, init="net2deeper", seed=0)  # not trained yet
+    assert student.get_layer("scale_deeper").gamma.numpy().all()
+    assert all(moved(student).values())
+    student = net2deeper_net(randomize(teacher), init="fresh", seed=0)
+    assert student.get_layer("scale_deeper").gamma.numpy().all()
+    assert relative_gap(teacher, student) == 0
+    assert "down/kernel" in str(growth(student))
+    assert "scale/gamma" not in str(growth(student))
+    assert all(moved(student).values())
+    teacher = randomize(scaled(0.0, last="zeros"))
+    with pytest.raises(Net2NetError, match="init: 'fresh' cannot be used for block 'sum'.*use init='net2deeper'"):
+        net2deeper_net(teacher, init="fresh", seed=0)
+    assert all(moved(net2deeper_net(teacher, seed=0)).values())
+
+
+@pytest.mark.parametrize("init", ["net2deeper", "fresh", "stacking", "randominit"])
+def test_the_copy_of_a_layer_with_lora_learns_its_kernel(float64, init):
+    source = keras.Input((6,))
+    y = kl.Dense(6, name="down")(kl.Dense(8, "relu", name="up")(source))
+    teacher = keras.Model(source, kl.Dense(2)(kl.Add(name="sum")([source, y])))
+    for name in ("up", "down"):
+        teacher.get_layer(name).enable_lora(2, lora_alpha=2)
+    randomize(teacher)
+    student = net2deeper_net(teacher, "sum", init=init, seed=0)
+    up, new = teacher.get_layer("up"), student.get_layer("up_deeper")
+    assert len(new.trainable_variables) == len(new.weights) == 2
+    if init in ("net2deeper", "stacking"):
+        np.testing.assert_allclose(new.kernel, up.kernel, rtol=1e-12)  # with what LoRA adds
+    if init in ("net2deeper", "fresh"):
+        assert relative_gap(teacher, student) == 0
+    assert student.get_layer("up").lora_enabled
+    assert all(moved(student).values())
+
+
+def test_lora_that_no_settings_tell_is_refused_and_a_file_is_the_way_out(float64, tmp_path):
+    gpt2 = HUB["gpt2"][0]()
+    gpt2.enable_lora(2)
+    message = "layer .* has LoRA, which no setting of the model tells; save the model and load it"
+    teacher = encoder()
+    teacher.get_layer("encoder0")._feedforward_output_dense.enable_lora(2)
+    for model, match in ((gpt2, message), (teacher, "cannot be carried over; save the model and load it")):
+        randomize(model)
+        with pytest.raises(Net2NetError, match=match):
+            net2deeper_net(model, "blocks")
+        model.save(tmp_path / "model.keras")
+        loaded = keras.saving.load_model(tmp_path / "model.keras")
+        assert gap(model, loaded) < EXACT["float64"]
+        assert gap(model, net2deeper_net(loaded, "blocks")) < EXACT["float64"]
+
+
+class Modulated(kl.Layer):
+    """x * (1 + g(x)) + f(x), or their mean."""
+
+    def __init__(self, mean=False, **kwargs):
+        super().__init__(**kwargs)
+        self.mean, self.f, self.g = mean, kl.Dense(6, name="f"), kl.Dense(6, name="g")
+
+    def build(self, shape):
+        self.f.build(shape)
+        self.g.build(shape)
+
+    def call(self, x):
+        return (x + self.f(self.g(x))) / 2 if self.mean else x * (1 + self.g(x)) + self.f(x)
+
+    def get_config(self):
+        return super().get_config() | {"mean": self.mean}
+
+
+def test_a_shortcut_that_is_multiplied_by_one_and_zeros(float64):
+    source = keras.Input((6,))
+    teacher = randomize(keras.Model(source, kl.Dense(2)(Modulated(name="block")(kl.Dense(6)(source)))))
+    student = net2deeper_net(teacher, "block")
+    new = student.get_layer("block_deeper")
+    assert isinstance(new, Modulated)
+    assert not any(v.numpy().any() for v in new.weights)
+    assert relative_gap(teacher, student) == 0
+    assert all(moved(student).values())
+
+
+@pytest.mark.parametrize(
+    ("end", "message"),
+    [
+        (lambda x: kl.Average(name="end")([x, kl.Dense(6)(x)]), r"multiplied by a number, as in a mean, .*\(.*end"),
+        (lambda x: Modulated(True, name="end")(x), r"multiplied by a number, as in a mean, .*\(.*end"),
+        (lambda x: kl.Add(name="end")([x, x, kl.Dense(6)(x)]), "at the end of its branch, but what enters it"),
+    ],
+)
+def test_what_no_zeros_can_undo_is_told_and_a_residual_block_follows(float64, end, message):
+    teacher = with_end(end)
+    with pytest.raises(Net2NetError, match=message):
+        net2deeper_net(teacher, "blocks")
+    student = net2deeper_net(teacher, "end")
+    assert isinstance(student.get_layer("end_deeper"), ResidualBlock)
+    assert relative_gap(teacher, student) == 0
+
+
+def test_behind_a_normalized_sum_a_residual_block_is_the_way_out(float64):
+    teacher = encoder(first=False)
+    with pytest.raises(
+        Net2NetError, match="'encoder0' cannot be followed by a copy.*With init='fresh' a ResidualBlock"
+    ):
+        net2deeper_net(teacher, "encoder0")
+    student = net2deeper_net(teacher, "encoder0", init="fresh", seed=0)
+    assert isinstance(student.get_layer("encoder0_deeper"), ResidualBlock)
+    assert relative_gap(teacher, student) == 0
+    bert = hub.BertBackbone(num_heads=2, max_sequence_length=4, **SMALL)
+    with pytest.raises(Net2NetError, match="with init='fresh' it can follow 'transformer_layer_0'"):
+        net2deeper_net(bert, "transformer_layer_0")
+    graph = keras.Model(bert.inputs, bert.outputs)
+    student = net2deeper_net(graph, "transformer_layer_0", init="fresh", seed=0)
+    assert gap(graph, student) == 0
+
+
+def test_layers_of_t5_are_refused_with_what_can_be_followed(float64):
+    t5 = hub.T5Backbone(num_heads=2, key_value_dim=2, **SMALL)
+    for name, why in (("transformer_encoder_layer_0", "it gives 2 tensors"), ("token_embedding", "is called several")):
+        match = (
+            f"'{name}' is no residual block .*{why}.*can follow 'encoder_embedding_dropout', .*'encoder_output_layer"
+        )
+        with pytest.raises(Net2NetError, match=match):
+            net2deeper_net(t5, name)
+    graph = keras.Model(t5.inputs, t5.outputs)
+    assert relative_gap(graph, net2deeper_net(graph, "encoder_output_layer_norm")) == 0
+
+
 # Refusals
 
 
@@ -641,7 +814,7 @@ class Nearly(kl.Layer):
 )
 def test_what_nearly_is_a_block_is_refused(kind, message):
     model = with_end(Nearly(kind, name="nearly"))
-    with pytest.raises(Net2NetError, match=f"after: .*'nearly' cannot be followed: .*{message}"):
+    with pytest.raises(Net2NetError, match=f"after: .*'nearly' cannot be followed by a copy: .*{message}"):
         net2deeper_net(model, "nearly")
     with pytest.raises(Net2NetError, match="has no residual block that can be repeated"):
         net2deeper_net(model, "blocks")

@@ -253,3 +253,19 @@ def test_the_model_is_only_read(tmp_path):
     np.testing.assert_array_equal(again(widened(PICTURES, 1)).shape, (6, 5))
     for now, was in zip(old.weights, before, strict=True):
         np.testing.assert_array_equal(now.numpy(), was)
+
+
+def test_what_is_compiled_for_some_of_the_outputs_goes_on():
+    """A dict of losses that leaves outputs out trains a model whose outputs are a dict."""
+    source = keras.Input((4,), name="source")
+    hidden = keras.layers.Dense(6, "relu", name="hidden")(source)
+    ends = {name: keras.layers.Dense(3, name=f"{name}_end")(hidden) for name in ("classes", "scores")}
+    model = keras.Model(source, ends)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("sgd", {"classes": loss}, loss_weights={"classes": 0.5})
+    x, y = np.ones((8, 4), "float32"), {"classes": np.zeros(8, "int32")}
+    model.fit(x, y, verbose=0)
+    student = extend(model, {"classes_end": 5})
+    assert {name: end.shape for name, end in student.output.items()} == {"classes": (None, 5), "scores": (None, 3)}
+    assert student.evaluate(x, y, verbose=0) == pytest.approx(model.evaluate(x, y, verbose=0), rel=1e-5)
+    student.fit(x, y, verbose=0)

@@ -445,6 +445,58 @@ def test_nothing_of_the_teacher_changes():
         np.testing.assert_array_equal(a, b)
 
 
+# After growth
+
+
+def alike(student, teacher, optimizer, count=20):
+    """By how much student and teacher differ after some updates, both compiled anew."""
+    for model in (student, teacher):
+        model.compile(type(optimizer).from_config(optimizer.get_config()), "mse")
+    use_rates(student, growth(student).rates)
+    for x, y in batches(teacher, count):
+        student.train_on_batch(x, y)
+        teacher.train_on_batch(x, y)
+    return relative_gap(teacher, student)
+
+
+def test_rates_of_layers_that_are_trained_later(float64):
+    teacher = dense()
+    teacher.get_layer("a").trainable = False
+    teacher.compile(ko.SGD(0.01), "mse")
+    student = net2wider_net(teacher, 2, split="random", seed=0)
+    use_rates(student, growth(student).rates)  # what is frozen waits
+    for model in (teacher, student):
+        model.get_layer("a").trainable = True
+    assert {v.path for v in student.get_layer("a").weights} <= growth(student).rates.keys()
+    with pytest.raises(Net2NetError, match="does not know .*kernel.*compile the model again"):
+        use_rates(student, growth(student).rates)
+    assert alike(student, teacher, ko.SGD(0.01)) < 1e-12
+    for model in (teacher, student):
+        model.get_layer("b").trainable = False
+    assert alike(student, teacher, ko.SGD(0.01)) < 1e-12
+
+
+def test_rates_are_those_of_the_optimizer_that_a_student_has(float64):
+    teacher = dense()
+    student = net2wider_net(teacher, 2, split="random", seed=0)
+    for optimizer in (ko.SGD(0.01), ko.Adam(0.001, epsilon=1e-20), ko.SGD(0.01, momentum=0.9)):
+        assert alike(student, teacher, optimizer) < 1e-9
+    student.compile(ko.Lamb(0.01), "mse")
+    with pytest.raises(Net2NetError, match="rates: there are none"):
+        _ = growth(student).rates
+
+
+def test_rates_of_a_student_from_a_file(tmp_path):
+    student = net2wider_net(trained(dense, ko.SGD(0.01)), 2, split="random", seed=0)
+    rates = growth(student).rates
+    student.save(tmp_path / "student.keras")
+    loaded = keras.saving.load_model(tmp_path / "student.keras")
+    with pytest.raises(Net2NetError, match="was not grown in this session"):
+        growth(loaded)
+    paths = {old.path: new.path for old, new in zip(student.weights, loaded.weights, strict=True)}
+    use_rates(loaded, {paths[path]: rate for path, rate in rates.items()})
+
+
 # Errors, and which units are new
 
 
@@ -458,10 +510,10 @@ def test_rates_of_an_uncompiled_model():
 
 def test_rates_of_what_a_model_has_not():
     teacher = trained(dense, ko.SGD(0.01))
-    with pytest.raises(Net2NetError, match="no trainable weight 'c/kernel'"):
+    with pytest.raises(Net2NetError, match="no weight 'c/kernel'"):
         use_rates(teacher, {"c/kernel": 2.0})
     teacher.trainable_variables[2]._path = teacher.trainable_variables[0].path  # as sublayers of one name have it
-    with pytest.raises(Net2NetError, match="has two trainable weights"):
+    with pytest.raises(Net2NetError, match="has two weights"):
         use_rates(teacher, {teacher.trainable_variables[0].path: 2.0})
 
 

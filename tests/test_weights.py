@@ -575,6 +575,22 @@ def test_noise_of_weights_whose_squares_are_too_large():
     assert (u2[:2] != u2[2:]).all()
 
 
+@pytest.mark.parametrize("shape", [(50, 20), (3, 3, 50, 20)])
+def test_weights_that_are_all_zero_get_noise_of_a_new_layers_size(shape):
+    w1, w2 = np.ones((*shape[:-2], 2, 50)), np.zeros(shape)
+    mapping = [*range(50), *range(50)]
+    parts = {split: w._wider(w1, None, w2, 100, "net2wider", mapping, split, 0.0, 0)[2] for split in w.SPLITS}
+    noise = parts.pop("noise")
+    np.testing.assert_allclose(noise[..., :50, :], -noise[..., 50:, :], rtol=0, atol=1e-15)
+    # Each copy has half of its own draw, and half of the other's taken away.
+    assert np.std(noise) == pytest.approx(np.sqrt(0.5) / 2 / np.sqrt(np.prod(shape[:-1])), rel=0.05)
+    assert not any(each.any() for each in parts.values())
+    one = w2.copy()
+    one[..., 1:, :] = 1.0  # zeros among others get noise as large as theirs
+    noise = w._wider(w1, None, one, 100, "net2wider", mapping, "noise", 0.0, 0)[2][..., 0, :]
+    assert np.std(noise) == pytest.approx(np.sqrt(0.5) / 2, rel=0.4)
+
+
 def test_copy_shares_has_one_share_for_each_unit():
     with pytest.raises(Net2NetError, match="split: expected 'equal' or 'random', got 'noise'"):
         w.copy_shares([0, 1, 1], "noise")
