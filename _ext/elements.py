@@ -24,8 +24,8 @@ ROOMS = {
     "net2net-widen": "explore.widen",
 }
 OPTIONS = (
-    "width seed way noise mapping parts unit kind activation layers v size tap study arms axis measure without at "
-    "frontier grown arm rival budget fraction"
+    "outputs width seed way noise mapping parts unit kind activation layers v size tap study arms axis measure without "
+    "at frontier grown arm rival budget fraction"
 )
 
 

@@ -186,7 +186,14 @@ def rules(css):
 
 def split(head):
     """Split a list of selectors at the commas that stand in no bracket."""
-    return [one.strip() for one in re.split(r",(?![^(]*\))(?![^\[]*\])", head)]
+    depth, parts = 0, [""]
+    for letter in head:
+        depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(letter, 0)
+        if letter == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part.strip() for part in parts]
 
 
 def applies(selector, used):

@@ -66,7 +66,7 @@ DIGIT = (
 )
 
 
-def widen(teacher=None, *, width=None, seed=0, way="noise", noise=0.0, mapping=None, parts=(), unit=None):
+def widen(teacher=None, *, outputs=2, width=None, seed=0, way="noise", noise=0.0, mapping=None, parts=(), unit=None):
     """Move the width of a small network's hidden layer, and see what its function and its gradients do.
 
     Parameters
@@ -74,9 +74,11 @@ def widen(teacher=None, *, width=None, seed=0, way="noise", noise=0.0, mapping=N
     teacher : keras.Model, optional
         From one number to one or two, over one hidden layer of at most 16 units: two Dense layers with biases, the
         second linear. `curves_teacher` if left out.
+    outputs : {2, 1}
+        Of the teacher that is taken if none is given: `curves_teacher`, or `curve_teacher`, with which the panel is
+        simpler. With one output the gradients of copies are parallel whatever the way, and not shown.
     width, seed, way, noise, mapping, parts, unit
-        To begin with; see `Widen`. By default twice the teacher's width, and the newest unit is looked at. With one
-        output the gradients of copies are parallel whatever the way.
+        To begin with; see `Widen`. By default twice the teacher's width, and the newest unit is looked at.
 
     Returns
     -------
@@ -105,7 +107,10 @@ def widen(teacher=None, *, width=None, seed=0, way="noise", noise=0.0, mapping=N
     >>> panel.gap > 0.1
     True
     """
-    teacher = curves_teacher() if teacher is None else _weights_of(teacher, 2)
+    if teacher is None:
+        teacher = (curve_teacher, curves_teacher)[_check_range("outputs", outputs, 1, 2) - 1]()
+    else:
+        teacher = _weights_of(teacher, 2)
     n = len(teacher["b1"])
     if mapping is None:
         width = _check_range("width", 2 * n if width is None else width, n, 4 * n)

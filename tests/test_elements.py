@@ -418,14 +418,14 @@ def test_one_share_a_unit_divides_both_weights_alike_and_the_others_do_not(widen
         assert output == " and ".join(f"{part:.2f}" for part in portions[: len(heights)])
 
 
-def test_teacher_with_one_output_is_shown_as_before(show):
-    page = show(explore.Widen(teacher=explore.curve_teacher(), width=8, mapping=explore.widen().mapping, unit=7))
+def test_with_one_output_the_panel_is_simpler(show):
+    page = show(explore.widen(outputs=1))
     assert state(page, "kept")
     assert says(page).startswith("Unit 2 (b) is copied to unit 8; −1.20 becomes −0.73 and −0.47.")
     page.locator("input[value=equal]").click()
-    assert says(page).startswith(
-        "Unit 2 (b) is copied to unit 8; −1.20 becomes −0.60 and −0.60. Their gradients are equal."
-    )
+    assert says(page).startswith("Unit 2 (b) is copied to unit 8; −1.20 becomes −0.60 and −0.60. The function")
+    for what in ("input[value=weights]", ".n2n-cosine", ".n2n-fan"):
+        assert page.locator(what).count() == 0
     page.locator("input[value=undivided]").click()
     assert says(page).startswith("Unit 2 (b) is copied to unit 8; −1.20 is kept 2 times.")
     assert page.locator(".n2n-equation .n2n-who").all_inner_texts() == ["y"]
@@ -1110,7 +1110,7 @@ class Playing(explore.Widen):
 @pytest.mark.parametrize("motion", ["no-preference", "reduce"])
 def test_first_growth_plays_once_unless_motion_is_not_wanted(show, motion):
     page = show(
-        Playing(teacher=explore.curves_teacher(), width=8, mapping=explore.widen().mapping), reduced_motion=motion
+        Playing(teacher=explore.curve_teacher(), width=8, mapping=explore.widen().mapping), reduced_motion=motion
     )
     start = state(page, "state.width")
     assert (start < 8) == (motion == "no-preference")
@@ -1122,7 +1122,7 @@ def test_first_growth_plays_once_unless_motion_is_not_wanted(show, motion):
 
 
 def test_a_hand_stops_what_plays(show):
-    page = show(Playing(teacher=explore.curves_teacher(), width=8, mapping=explore.widen().mapping))
+    page = show(Playing(teacher=explore.curve_teacher(), width=8, mapping=explore.widen().mapping))
     page.locator("input[type=range]").first.focus()
     width = state(page, "state.width")
     assert width < 8

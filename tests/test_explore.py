@@ -189,8 +189,9 @@ def test_smallest_cosine_is_that_of_the_two_copies_that_are_farthest_apart(panel
     assert len({round(cosine, 6) for cosine in cosines}) == 3
 
 
-def test_with_one_output_gradients_have_one_direction(curve):
-    panel = explore.widen(curve)
+def test_with_one_output_gradients_have_one_direction():
+    panel = explore.widen(outputs=1)
+    assert panel.teacher == explore.curve_teacher()
     for way in SPLITS:
         panel.way = way
         assert abs(panel.cosine) == pytest.approx(1)

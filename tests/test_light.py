@@ -17,6 +17,7 @@ from test_pages import read
         (".a{x:1}.b{x:2}", ".a{x:1}"),
         (".a,.b p,p{x:1}", ".a,p{x:1}"),
         ("p:not(.b),:is(.b,.a) q{x:1}", "p:not(.b),:is(.b,.a) q{x:1}"),
+        (":is(q, :has(.b), i) p{x:1}.a{x:2}", ":is(q, :has(.b), i) p{x:1}\n.a{x:2}"),
         ('[data-x=".b,{"]{x:1}', '[data-x=".b,{"]{x:1}'),
         ("@media print{.b{x:1}.a{x:2}}@media all{.b{x:1}}", "@media print{.a{x:2}}"),
         ('.a{i:url("data:,)}{.b")}.b{x:1}', '.a{i:url("data:,)}{.b")}'),

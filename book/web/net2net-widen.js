@@ -170,7 +170,7 @@
         else if (this.outputs > 1) text += `${was.map((one, l) => `${l ? "to" : "To"} ${this.y(l)}, ${one} becomes ${become(l)}`).join("; ")}.`;
         else text += `${was} becomes ${become(0)}.`;
         const { words } = this.parting(unit);
-        if (words) text += ` Their gradients are ${words}.`;
+        if (words && this.outputs > 1) text += ` Their gradients are ${words}.`;
       }
       if (noise && way !== "randompad" && width > this.n) text += " Noise has changed the copies.";
       return `${text} ${this.kept ? "The function has not changed." : "The function has changed."}`;
@@ -211,7 +211,10 @@
     build(live) {
       const moved = (changes) => this.set(changes, { byHand: true });
       this.width_ = this.slider("Hidden units", { min: 1, max: 4, step: 1 }, (width) => moved({ width }), "n2n-main");
-      this.ways = this.choice("New units get", WAYS, (way) => moved({ way, parts: [] }));
+      // With one output, one share a unit is one share a weight, and the gradients of copies are parallel whatever the way.
+      const several = this.outputs > 1;
+      const ways = Object.fromEntries(Object.entries(WAYS).filter(([way]) => several || way !== "weights"));
+      this.ways = this.choice("New units get", ways, (way) => moved({ way, parts: [] }));
       this.noise_ = this.slider("Noise on weights in", { min: 0, max: 1, step: 0.05 }, (noise) => moved({ noise }));
       this.unit_ = this.slider("Look at unit", { min: 1, max: 4, step: 1 }, (unit) => moved({ unit: unit - 1 }));
       this.share_ = this.slider("Its share", { min: 0.02, max: 0.98, step: 0.01 },
@@ -248,8 +251,8 @@
       live.append(
         this.width_.box, this.ways.box,
         make("div", { class: "n2n-controls" }, this.noise_.box, make("div", { class: "n2n-buttons" }, draw, again)),
-        make("div", { class: "n2n-views" }, make("div", { class: "n2n-news" }, reading, parting, this.says), this.plot, this.equation,
-          this.fan),
+        make("div", { class: "n2n-views" }, make("div", { class: "n2n-news" }, reading, ...(several ? [parting] : []), this.says), this.plot,
+          this.equation, ...(several ? [this.fan] : [])),
         this.net,
         make("div", { class: "n2n-controls n2n-pair" }, this.unit_.box, this.share_.box),
       );
