@@ -8,7 +8,9 @@ import toc
 import trust
 from address import ROOT
 
-PAGES = [ROOT / "book" / f"{name}.md" for name in ("index", "path", "lab", "notation", "glossary", "not_here")]
+PAGES = [
+    ROOT / "book" / f"{name}.md" for name in ("index", "path", "lab", "cheat_sheet", "notation", "glossary", "not_here")
+]
 PAGES = {page.stem: page for page in [*toc.chapters(), *PAGES]}
 
 
