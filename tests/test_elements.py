@@ -1122,10 +1122,11 @@ def test_first_growth_plays_once_unless_motion_is_not_wanted(show, motion):
 
 
 def test_a_hand_stops_what_plays(show):
-    page = show(Playing(teacher=explore.curve_teacher(), width=8, mapping=explore.widen().mapping))
+    whole = explore.widen(outputs=1, width=16)  # to grow there takes longer than to touch it
+    page = show(Playing(teacher=whole.teacher, width=16, mapping=whole.mapping))
     page.locator("input[type=range]").first.focus()
     width = state(page, "state.width")
-    assert width < 8
+    assert width < 16
     page.wait_for_timeout(1000)
     assert state(page, "state.width") == width
 
