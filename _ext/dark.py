@@ -16,9 +16,12 @@ PAINTS = {  # as in net2net.css
     "#0072b2": "#56b4e9",
     "#d55e00": "#ff8a3d",
     "#009e73": "#2fc99b",
-    "#cc79a7": "#e39cc4",
-    "#e69f00": "#f0b73a",
-    "#56b4e9": "#8fd0f5",
+    "#b0578b": "#e39cc4",
+    "#b07a00": "#f0b73a",
+    "#333a44": "#dfe4ea",
+    "#2e8bc0": "#8fd0f5",
+    "#6c737c": "#9aa3ad",
+    "#56b4e9": "#8fd0f5",  # the pale line under another
 }
 COLOR = re.compile(r"#[0-9a-f]{6}\b")
 RASTER = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)")

@@ -24,7 +24,7 @@ ROOMS = {
     "net2net-widen": "explore.widen",
 }
 OPTIONS = (
-    "outputs width seed way noise mapping parts unit kind activation layers v size tap study arms axis measure without "
+    "outputs width seed way noise mapping parts unit kind activation layers v size tap study arms axis measure guess "
     "at frontier grown arm rival budget fraction"
 )
 

@@ -20,9 +20,11 @@ __all__ = [
     "Paired",
     "anytime",
     "border",
+    "collapsed",
     "ends",
     "frontier_sizes",
     "interval",
+    "leaders",
     "line",
     "mean",
     "paired",
@@ -129,6 +131,63 @@ def ends(frame, value="test_accuracy"):
     last = counted.loc[counted.groupby(["arm", "seed"])["update"].idxmax()]
     table = last.pivot(index="seed", columns="arm", values=value)
     return table[frame["arm"].unique()]
+
+
+def collapsed(frame):
+    """Which runs ended at guessing: no more accurate than some network from scratch was before its first update.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+
+    Returns
+    -------
+    pandas.DataFrame
+        True or false; false for all where no network from scratch was measured.
+
+    Examples
+    --------
+    >>> rows = {"arm": "scratch", "seed": [0, 0, 1, 1], "update": [0, 9, 0, 9], "val_accuracy": [0.1, 0.9, 0.12, 0.11]}
+    >>> collapsed(pd.DataFrame(rows))["scratch"].tolist()
+    [False, True]
+    """
+    untrained = frame[frame["arm"].str.startswith("scratch") & (frame["update"] == 0)]
+    return ends(frame, "val_accuracy") <= untrained["val_accuracy"].max()
+
+
+def leaders(frame, value="val_accuracy"):
+    """The arm that ends best in the median, and those that the seeds cannot tell from it.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+    value : str
+        A measured column; of a loss the lowest is best.
+
+    Returns
+    -------
+    (str or None, list of str)
+        The best arm, None if nothing was measured, and those whose differences from it, seed by seed, have an interval
+        that holds 0. An arm that shares fewer than two seeds with the best cannot be told from it either.
+
+    Examples
+    --------
+    >>> rows = [{"arm": arm, "seed": seed, "update": 9, "val_accuracy": start + seed / 100}
+    ...         for arm, start in {"a": 0.5, "b": 0.6}.items() for seed in range(3)]
+    >>> leaders(pd.DataFrame(rows))
+    ('b', [])
+    """
+    table = ends(frame, value) * (-1 if value.endswith("loss") else 1)
+    medians = table.median().dropna()
+    if medians.empty:
+        return None, []
+    best = medians.idxmax()
+    level = []
+    for arm in medians.index.drop(best):
+        pairs = table[[best, arm]].dropna()
+        if len(pairs) < 2 or paired(pairs[best], pairs[arm]).place == "level":
+            level.append(arm)
+    return best, level
 
 
 def timed(frame):

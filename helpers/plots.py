@@ -13,6 +13,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
+from helpers.arms import BLACK, BLUE, CYCLE, DASHES, GRAY, GREEN, MARKERS, ORANGE, PURPLE, SKY, VERMILION, looks
+
 __all__ = [
     "activation_gallery",
     "channel_rows",
@@ -44,20 +46,7 @@ __all__ = [
     "widened_function",
 ]
 
-# Okabe and Ito's colors.
-BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
-YELLOW, BLUE, VERMILION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
-CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, BLACK, SKY)
-DASHES = (
-    "-",
-    (0, (5, 2)),
-    (0, (1, 1.4)),
-    (0, (6, 2, 1, 2)),
-    (0, (3, 1, 1, 1, 1, 1)),
-    (0, (8, 2)),
-    (0, (2, 2)),
-)
-MARKERS = "os^Dv*P"
+PALE = "#56b4e9"  # under a line of its own
 INK, WIDTH = "#222222", 4.6
 STYLE = {
     "figure.facecolor": "white",
@@ -79,32 +68,7 @@ STYLE = {
     "svg.fonttype": "path",  # the same picture whatever fonts the reader has; glyphs are stored once a figure
     "svg.hashsalt": "net2net",
 }
-# Arms look the same in every figure: what keeps the function is blue or green, what does not is another color.
-ARMS = {
-    "teacher": ("teacher", BLACK, DASHES[2], "P"),
-    "net2deeper": ("net2deeper", BLUE, DASHES[0], "o"),
-    "net2wider": ("net2wider", BLUE, DASHES[0], "o"),
-    "net2wider_random": ("net2wider,\nrandom shares", GREEN, DASHES[1], "^"),
-    "net2wider_noise": ("net2wider,\n1 % noise", PURPLE, DASHES[5], "v"),
-    "zeropad": ("zeropad", SKY, DASHES[6], "D"),
-    "randominit": ("randominit", VERMILION, DASHES[3], "s"),
-    "randompad": ("randompad", VERMILION, DASHES[3], "s"),
-    "scratch_deeper": ("from scratch", BLACK, DASHES[2], "v"),
-    "scratch_wider": ("from scratch", BLACK, DASHES[2], "v"),
-    "scratch": ("from scratch", BLACK, DASHES[2], "v"),
-    "scratch long": ("from scratch,\nlonger", VERMILION, DASHES[3], "s"),
-    "net2net": ("net2wider and\nnet2deeper", PURPLE, DASHES[5], "v"),
-    "teacher_continued": ("teacher\ncontinued", ORANGE, DASHES[4], "D"),
-}
-
-
 # ---------------------------------------------------------------- the look
-
-
-def _look(arm, number):
-    """Label, color, dashes and marker of an arm, whatever size its name gives; of its number, if it is none of ours."""
-    of_its_number = (arm, CYCLE[number % 7], DASHES[number % 7], MARKERS[number % 7])
-    return ARMS.get(arm) or ARMS.get(arm.split()[0], of_its_number)
 
 
 def use_style():
@@ -191,22 +155,23 @@ def learning_curves(frame, panels, value="val_accuracy", ylabel=None, ylim=None,
     if ylabel is None:
         ylabel = " ".join(words.get(word, word) for word in value.split("_"))
     figure, grid = _figure(2.6 * len(panels) + 0.2, nrows=len(panels), sharex=True, squeeze=False)
+    look_of = looks(arm for arms in panels.values() for arm in arms)
     for axes, (title, arms) in zip(grid.flat, panels.items(), strict=True):
         ends = []
-        for number, arm in enumerate(arms):
-            label, color, dash, marker = _look(arm, number)
+        for arm in arms:
+            look = look_of[arm]
             rows = frame[frame["arm"] == arm]
             if rows.empty:
                 raise ValueError(f"arm {arm!r} has no rows; the frame holds {', '.join(frame['arm'].unique())}")
             curve = rows.groupby(x)[value].agg(["median", "min", "max"]).dropna()
-            axes.fill_between(curve.index, curve["min"], curve["max"], color=color, alpha=0.22, lw=0)
-            axes.plot(curve.index, curve["median"], color=color, ls=dash, marker=marker)
-            ends.append((curve["median"].iloc[-1], label, color, marker))
+            axes.fill_between(curve.index, curve["min"], curve["max"], color=look.color, alpha=0.22, lw=0)
+            axes.plot(curve.index, curve["median"], color=look.color, ls=look.dash, marker=look.marker)
+            ends.append((curve["median"].iloc[-1], look.label, look.color, look.marker))
         teacher = frame[frame["arm"] == "teacher"]
         if len(teacher) and "teacher" not in arms:
             level = teacher[teacher[x] == teacher[x].max()][value].median()
-            axes.axhline(level, color="#777777", lw=1, ls=DASHES[1], zorder=0)
-            ends.append((level, "its teacher", "#777777", "_"))
+            axes.axhline(level, color=GRAY, lw=1, ls=DASHES[1], zorder=0)
+            ends.append((level, "its teacher", GRAY, "_"))
         if ylim:
             axes.set_ylim(ylim)
         if xscale == "symlog":
@@ -248,32 +213,29 @@ def training_panels(frame, columns, ylim=None, x="epoch"):
         "val_loss": "validation\nloss",
     }
     figure, grid = _figure(6.6, nrows=4, ncols=len(columns), sharex=True, sharey="row", squeeze=False)
-    looks = {}  # arms of different columns that look alike share one entry of the legend
+    look_of = looks(arm for arms in columns.values() for arm in arms)
+    entries = {}  # an arm of several columns has one entry of the legend
     for axes_of_column, (title, arms) in zip(grid.T, columns.items(), strict=True):
         axes_of_column[0].set_title(title, loc="left", fontweight="bold")
         axes_of_column[-1].set_xlabel({"epoch": "epochs", "update": "updates"}.get(x, x))
-        for number, arm in enumerate(arms):
-            label, *look = _look(arm, number)
+        for arm in arms:
+            look = look_of[arm]
             rows = frame[frame["arm"] == arm]
             if rows.empty:
                 raise ValueError(f"arm {arm!r} has no rows; the frame holds {', '.join(frame['arm'].unique())}")
-            color, dash, marker = look
             for axes, value in zip(axes_of_column, values, strict=True):
                 curve = rows.groupby(x)[value].agg(["median", "min", "max"]).dropna()
-                axes.fill_between(curve.index, curve["min"], curve["max"], color=color, alpha=0.22, lw=0)
-                (line,) = axes.plot(curve.index, curve["median"], color=color, ls=dash, marker=marker)
-            names = looks.setdefault((color, marker), (line, []))[1]
-            if label not in names:
-                names.append(label)
+                axes.fill_between(curve.index, curve["min"], curve["max"], color=look.color, alpha=0.22, lw=0)
+                (line,) = axes.plot(curve.index, curve["median"], color=look.color, ls=look.dash, marker=look.marker)
+            entries.setdefault(look.name, line)
     for axes, (value, words) in zip(grid[:, 0], values.items(), strict=True):
         axes.set_ylabel(words)
         axes.locator_params(axis="y", nbins=4)
         if ylim and value in ylim:
             axes.set_ylim(ylim[value])
     figure.align_ylabels(grid[:, 0])
-    handles = [line for line, _ in looks.values()]
-    labels = [", ".join(names).replace("\n", " ") for _, names in looks.values()]
-    figure.legend(handles, labels, loc="outside upper center", ncols=2, frameon=False, fontsize=9.5, handlelength=3)
+    where = {"loc": "outside upper center", "ncols": 2}
+    figure.legend(entries.values(), entries, **where, frameon=False, fontsize=9.5, handlelength=3)
     return figure
 
 
@@ -284,8 +246,8 @@ def race_curves(curves, xlabel, ylabel):
     Parameters
     ----------
     curves : dict
-        ``{name: (rows, color, dash)}``: rows of places, medians and, for several seeds, least and greatest values; a
-        place in `CYCLE`; lengths of dashes in points, as SVG writes them.
+        ``{label: (rows, look)}``: rows of places, medians and, for several seeds, least and greatest values; a
+        `helpers.arms.Look`.
     xlabel, ylabel : str
         `ylabel` says whether the values are accuracies.
 
@@ -304,13 +266,11 @@ def race_curves(curves, xlabel, ylabel):
     else:
         axes.set_yscale("log")
     ends = []
-    for name, ((x, middle, *band), color, dash) in curves.items():
-        color = CYCLE[color]
+    for label, ((x, middle, *band), look) in curves.items():
         if band:
-            axes.fill_between(x, *band, color=color, alpha=0.16, lw=0)
-        dashes = (0, [float(length) / 1.5 for length in dash.split()]) if dash else "-"
-        axes.plot(x, middle, color=color, ls=dashes, lw=1.5, marker="o", ms=3)
-        ends.append((float(middle[-1]), name, color, "o"))
+            axes.fill_between(x, *band, color=look.color, alpha=0.16, lw=0)
+        axes.plot(x, middle, color=look.color, ls=look.dash, lw=1.5, marker=look.marker, ms=3)
+        ends.append((float(middle[-1]), label, look.color, look.marker))
     if curves:
         values = np.concatenate([rows[1:].ravel() for rows, *_ in curves.values()])
         low, high = np.nanmin(values), np.nanmax(values)
@@ -325,15 +285,15 @@ def race_curves(curves, xlabel, ylabel):
 
 # As the lab in the page draws them.
 LAB = {
-    "teacher": (BLACK, DASHES[0], "P"),
-    "goes-on": (BLACK, DASHES[2], "D"),
+    "teacher": (GRAY, DASHES[0], "P"),
+    "goes-on": (ORANGE, DASHES[2], "D"),
     "equal": (BLUE, DASHES[0], "o"),
     "unequal": (GREEN, DASHES[0], "^"),
     "noise": (SKY, DASHES[0], "h"),
     "padded": (VERMILION, DASHES[3], "s"),
-    "fresh-wider": (VERMILION, DASHES[1], "v"),
+    "fresh-wider": (BLACK, DASHES[1], "v"),
     "deeper": (PURPLE, DASHES[0], "*"),
-    "fresh-deeper": (ORANGE, DASHES[1], "X"),
+    "fresh-deeper": (BLACK, DASHES[2], "d"),
 }
 
 
@@ -389,12 +349,12 @@ def growth_curves(before, after, value="val_accuracy", ylabel="validation accura
     figure, axes = _figure(3.1)
     ((name, rows),) = before.items()
     grown = rows[-1]["update"]
-    axes.plot([r["update"] for r in rows], [r[value] for r in rows], color=BLACK, ls=DASHES[2], marker="P")
+    axes.plot([r["update"] for r in rows], [r[value] for r in rows], color=GRAY, ls=DASHES[2], marker="P")
     ends = []
-    for number, (label, later) in enumerate(after.items()):
-        color, dash, marker = CYCLE[number % 7], DASHES[number % 7], MARKERS[number % 7]
-        axes.plot([grown + r["update"] for r in later], [r[value] for r in later], color=color, ls=dash, marker=marker)
-        ends.append((later[-1][value], label, color, marker))
+    for (label, later), look in zip(after.items(), looks(after).values(), strict=True):
+        style = {"color": look.color, "ls": look.dash, "marker": look.marker}
+        axes.plot([grown + r["update"] for r in later], [r[value] for r in later], **style)
+        ends.append((later[-1][value], label, look.color, look.marker))
     axes.set(xlabel="updates", ylabel=ylabel)
     if ylim:
         axes.set_ylim(ylim)
@@ -428,10 +388,11 @@ def intervals(panels, xlabel, xscale="linear", low=-np.inf):
 
     rows = [len(arms) for arms in panels.values()]
     figure, grid = _figure(0.9 + 0.46 * sum(rows), nrows=len(panels), sharex=True, squeeze=False, height_ratios=rows)
+    look_of = looks(arm for arms in panels.values() for arm in arms)
     for axes, (title, arms) in zip(grid.flat, panels.items(), strict=True):
         labels = []
         for y, (arm, values) in enumerate(arms.items()):
-            label, color, _, marker = _look(arm, y)
+            name, color, _, marker = look_of[arm]
             values = np.asarray(values, dtype="float64")
             there = np.sort(values[np.isfinite(values) & (values >= low)])
             spread = y + 0.13 * (np.arange(len(there)) % 3 - 1)  # so that equal values do not hide each other
@@ -448,7 +409,7 @@ def intervals(panels, xlabel, xscale="linear", low=-np.inf):
             for x, words in notes.items():
                 place = {"xy": (x, y + 0.32), "xycoords": ("axes fraction", "data"), "va": "center", "fontsize": 8.5}
                 axes.annotate(words, ha="right" if x else "left", **place)
-            labels.append(label.replace("\n", " "))
+            labels.append(name)
         axes.set_yticks(range(len(arms)), labels)
         axes.set_ylim(len(arms) - 0.5, -0.6)
         axes.tick_params(axis="y", length=0)
@@ -568,10 +529,10 @@ def costs(panels, xlabel, ylabel):
             axes.plot(sizes, values, MARKERS[number], color=CYCLE[number], ms=3.2, alpha=0.7)
             axes.plot(sizes, fitted, color=CYCLE[number], ls=DASHES[number], lw=1.3)
     for axes, curves in zip(grid.flat, panels.values(), strict=True):  # when all panels have their limits
-        looks = zip(curves.items(), CYCLE, MARKERS, strict=False)
+        drawn = zip(curves.items(), CYCLE, MARKERS, strict=False)
         _label_ends(
             axes,
-            [(np.asarray(fitted)[-1], label, color, marker) for (label, (*_, fitted)), color, marker in looks],
+            [(np.asarray(fitted)[-1], label, color, marker) for (label, (*_, fitted)), color, marker in drawn],
             0.1,
         )
     grid[-1, 0].set_xlabel(xlabel)
@@ -602,8 +563,7 @@ def lines(x, curves, xlabel="", ylabel="", logx=False, logy=False, ylim=None, ma
     """
     figure, axes = _figure(2.8)
     ends = []
-    for number, (label, y) in enumerate(curves.items()):
-        color, dash, marker = (choice[number % 7] for choice in (CYCLE, DASHES, MARKERS))
+    for (label, y), (_, color, dash, marker) in zip(curves.items(), looks(curves).values(), strict=True):
         every = 1 if markers else [len(np.asarray(x)) - 1]  # the last point ties the line to its label
         axes.plot(x, y, color=color, ls=dash, marker=marker, markevery=every)
         ends.append((float(np.asarray(y)[-1]), label, color, marker))
@@ -639,7 +599,7 @@ def function_curves(x, curves, xlabel="x", ylabel="output"):
     figure, axes = _figure(2.8)
     for number, (label, y) in enumerate(curves.items()):
         if number == 0:
-            axes.plot(x, y, color=SKY, lw=7, alpha=0.6, label=label, solid_capstyle="round")
+            axes.plot(x, y, color=PALE, lw=7, alpha=0.6, label=label, solid_capstyle="round")
         else:
             axes.plot(x, y, color=(INK, *CYCLE[1:])[number - 1], ls=DASHES[number], lw=1.8, label=label)
     axes.set(xlabel=xlabel, ylabel=ylabel)
@@ -670,7 +630,7 @@ def activation_gallery(activations):
         once = np.asarray(phi(v))
         twice = np.asarray(phi(once))
         same = np.allclose(once, twice, rtol=1e-5, atol=1e-6)
-        (first,) = axes.plot(v, once, color=SKY, lw=5, alpha=0.7)
+        (first,) = axes.plot(v, once, color=PALE, lw=5, alpha=0.7)
         (second,) = axes.plot(v, twice, color=INK if same else VERMILION, ls=DASHES[1], lw=1.8)
         axes.set_title(f"{name}\n{'same' if same else 'changed'}", color=INK if same else "#A34700", fontsize=10)
         axes.locator_params(nbins=3)
@@ -706,7 +666,7 @@ def widened_function(x, teacher, student, mapping, teacher_w2, w2, most):
     n, outputs = teacher_w2.shape
     figure, (above, below) = _figure(4.3, nrows=2, gridspec_kw={"height_ratios": [3, 2]})
     names = ["teacher", *["_"] * (outputs - 1)], ["student", *["_"] * (outputs - 1)]  # one line each in the legend
-    above.plot(x, teacher, color=SKY, lw=7, alpha=0.6, label=names[0], solid_capstyle="round")
+    above.plot(x, teacher, color=PALE, lw=7, alpha=0.6, label=names[0], solid_capstyle="round")
     above.plot(x, student, color=INK, ls=DASHES[1], lw=1.8, label=names[1])
     low, high = float(np.min(teacher)), float(np.max(teacher))
     room = 0.6 * (high - low)
@@ -942,8 +902,7 @@ def copy_distances(curves, floor=1e-6):
     """
     figure, axes = _figure(2.9)
     ends = []
-    for number, (label, distances) in enumerate(curves.items()):
-        color, dash, marker = (choice[number % 7] for choice in (CYCLE, DASHES, MARKERS))
+    for (label, distances), (_, color, dash, marker) in zip(curves.items(), looks(curves).values(), strict=True):
         drawn = np.maximum(np.asarray(distances)[1:], floor)
         axes.plot(
             np.arange(1, len(drawn) + 1),

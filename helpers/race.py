@@ -1,14 +1,16 @@
-"""The race of the book: the recorded runs of a study, played over updates, seconds, or seconds with the teacher's.
+"""The race of the book: a reader guesses which arm of a study ends highest, then its recorded runs are played.
 
 ``book/web/net2net-race.js`` draws and plays what this module reads from ``results/STUDY.csv``: for every arm the
 median over the seeds, and their range. What the page says of a moment, `Race.words` says.
 """
 
 import math
+from collections import Counter
 
 import numpy as np
 import traitlets as t
 
+from helpers import arms as book
 from helpers import experiments, explore, measures, plots
 from helpers.checks import Net2NetError
 
@@ -19,18 +21,9 @@ AXES = {"updates": "update", "seconds": "seconds", "total": "cost"}  # and the c
 MEASURES = {"val_accuracy": "validation accuracy", "val_loss": "validation loss"}
 NAMED = 3  # leaders that are named, and places that are told
 
-# How a line looks, by how its arm's name begins: the dash tells how the weights began, the color which arm of these it
-# is. Colors are places in `plots.CYCLE`, and of --n2n-u0 to --n2n-u6 in the page.
-LOOKS = (
-    ("teacher", "2 3", (5, 6, 4, 1, 2, 0, 3)),
-    ("scratch", "6 3", (5, 6, 0, 2, 3, 4, 1)),
-    ("random", "9 3 2 3", (1, 3, 4, 0, 2, 5, 6)),
-    ("", "", (0, 2, 4, 6, 1, 3, 5)),
-)
 
-
-def race(study="mnist_article", *, arms=None, axis="updates", measure="val_accuracy", without=(), at=1.0):
-    """Play the recorded runs of a study.
+def race(study="mnist_article", *, arms=None, axis="updates", measure="val_accuracy", guess="", at=0.0):
+    """Guess which arm of a study ends highest, then see its recorded runs.
 
     Parameters
     ----------
@@ -39,7 +32,7 @@ def race(study="mnist_article", *, arms=None, axis="updates", measure="val_accur
         update, examples, seconds, val_accuracy and val_loss. What not all seeds of an arm have measured is left out.
     arms : list of str, optional
         Which arms, in this order; by default all.
-    axis, measure, without, at
+    axis, measure, guess, at
         To begin with; see `Race`.
 
     Returns
@@ -50,38 +43,45 @@ def race(study="mnist_article", *, arms=None, axis="updates", measure="val_accur
     Raises
     ------
     Net2NetError
-        If the study or an arm is unknown, or `at` or `axis` does not fit it.
+        If the study or an arm is unknown, or `guess`, `at` or `axis` does not fit it.
     traitlets.TraitError
         If `axis` or `measure` is none of its choices.
 
     Examples
     --------
-    >>> panel = race("mnist_article", arms=["net2deeper", "randominit"], at=0.0)
+    >>> panel = race("mnist_article", arms=["net2deeper", "randominit"], at=0.01)
     >>> [arm for arm, accuracy in panel.standing]
     ['net2deeper', 'randominit']
     """
     frame = experiments.load_results(study) if isinstance(study, str) else study
-    return Race(study=_summary(frame, arms), axis=axis, measure=measure, without=list(without), at=at)
+    return Race(study=_summary(frame, arms), axis=axis, measure=measure, guess=guess, at=at)
 
 
 def _summary(frame, arms):
-    """What the page needs of a study: medians and ranges, rounded to what is shown, and the looks of the lines."""
+    """What the page needs of a study: names and looks, medians and ranges as they are shown, and how it ends."""
     known = list(frame["arm"].unique())
     unknown = [arm for arm in arms or () if arm not in known]
     if unknown:
         raise Net2NetError(f"arms: expected some of {', '.join(known) or 'none'}, got {', '.join(unknown)}")
+    arms = arms or known
     frame = measures.timed(frame)
     axes = [axis for axis, column in AXES.items() if not frame[column].isna().any()]
+    lost = measures.collapsed(frame)
+    fell = np.array([lost.at[run] for run in zip(frame["seed"], frame["arm"], strict=True)], bool)
     tables = {column: experiments.summarize(frame, column) for column in (*(AXES[axis] for axis in axes), *MEASURES)}
-    used = [0] * len(LOOKS)
+    for measure in MEASURES:
+        # A run that collapsed counts in the median, but its band would cover the picture.
+        upright = experiments.summarize(frame[~fell], measure).set_index(["arm", "update"])[["low", "high"]]
+        tables[measure] = tables[measure].drop(columns=["low", "high"]).join(upright, on=["arm", "update"])
+    looks = _looks(arms)
     summaries = []
-    for arm in arms or known:
+    for arm in arms:
         rows = tables["update"][tables["update"]["arm"] == arm]
         seeds = int(rows["seeds"].max())
         marks = rows.index[rows["seeds"] == seeds]
-        place, (_, dash, colors) = next((i, look) for i, look in enumerate(LOOKS) if arm.startswith(look[0]))
-        summary = {"arm": arm, "seeds": seeds, "color": colors[used[place] % len(colors)], "dash": dash}
-        used[place] += 1
+        look = looks[arm]
+        summary = {"arm": arm, "label": look.label, "color": book.PALETTE.index(look.color), "dash": look.svg_dash}
+        summary |= {"seeds": seeds, "collapsed": int(lost[arm].sum())}
         summary |= {axis: tables[AXES[axis]].loc[marks, "median"].round(1).tolist() for axis in axes}
         shown = ["median", "low", "high"] if seeds > 1 else ["median"]
         for measure in MEASURES:
@@ -89,7 +89,35 @@ def _summary(frame, arms):
             columns = tables[measure].loc[marks, shown].round(4).to_numpy().T
             summary[measure] = [[None if math.isnan(v) else v for v in column] for column in columns.tolist()]
         summaries.append(summary)
-    return {"axes": axes, "arms": summaries}
+    rivals = frame[frame["arm"].isin(arms) & (frame["arm"] != "teacher")]
+    ends = {}
+    for measure in MEASURES:
+        best, level = measures.leaders(rivals, measure)
+        # One seed cannot tell any from the best, which is said by itself.
+        ends[measure] = {"best": best or "", "level": level if frame["seed"].nunique() > 1 else []}
+    return {"axes": axes, "arms": summaries, "ends": ends}
+
+
+def _looks(arms):
+    """Looks of the arms; those that differ in size alone have it in their name, and differ in dash."""
+    looks, seen = book.looks(arms), Counter()
+    counts = Counter(look.name for look in looks.values())
+    for arm, look in looks.items():
+        if counts[look.name] > 1:
+            dash = book.DASHES[(book.DASHES.index(look.dash) + seen[look.name]) % 7]
+            looks[arm] = look._replace(name=f"{look.name}{book.SIZE.search(arm)[0]}", dash=dash)
+            seen[look.name] += 1
+    return looks
+
+
+def _quoted(label):
+    return f"“{label.replace(chr(10), ' ')}”"
+
+
+def _listed(words):
+    """Up to three, the rest as a number."""
+    words = words if len(words) <= NAMED else [*words[: NAMED - 1], f"{len(words) - NAMED + 1} others"]
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
 class Race(explore.Explorable):
@@ -98,26 +126,28 @@ class Race(explore.Explorable):
     Attributes
     ----------
     study : dict
-        ``axes``, and for each of ``arms`` its name, number of seeds, look, places on each axis and, for each measure,
-        medians, least and greatest values (medians alone where there is one seed).
+        ``axes``; for each of ``arms`` its look, numbers of seeds and of runs that collapsed, places on each axis and,
+        for each measure, medians, least and greatest values (medians alone where there is one seed), these without the
+        runs that collapsed; and ``ends``, for each measure the best arm and those level with it.
     axis : {"updates", "seconds", "total"}
         Updates; processor seconds of training; the same with those of the seed's teacher added, for students that have
         one: all arms but ``scratch...``.
     measure : {"val_accuracy", "val_loss"}
-    without : list of str
-        Arms that are not shown.
+    guess : str
+        The arm that the reader expects to end best; empty before the guess.
     at : float
-        The moment, from 0 at the start to 1 at the end. Time runs with the square of it, as the axis is stretched.
+        The moment, from 0, when nothing has run, to 1 at the end. Time runs with the square of it, as the axis is
+        stretched.
     """
 
-    tag, state = TAG, ("study", "axis", "measure", "without", "at")
+    tag, state = TAG, ("study", "axis", "measure", "guess", "at")
     _esm, _css = explore.faces(TAG)
 
     study = t.Dict().tag(sync=True)
     axis = t.Enum(list(AXES), "updates").tag(sync=True)
     measure = t.Enum(list(MEASURES), "val_accuracy").tag(sync=True)
-    without = t.List(t.Unicode()).tag(sync=True)
-    at = t.Float(1.0).tag(sync=True)
+    guess = t.Unicode("").tag(sync=True)
+    at = t.Float(0.0).tag(sync=True)
 
     @t.validate("axis")
     def _check_axis(self, proposal):
@@ -125,12 +155,11 @@ class Race(explore.Explorable):
             raise Net2NetError(f"axis: {proposal['value']!r} needs a teacher for every seed, and the study has none")
         return proposal["value"]
 
-    @t.validate("without")
-    def _check_without(self, proposal):
-        known = [summary["arm"] for summary in self.study["arms"]]
-        unknown = [arm for arm in proposal["value"] if arm not in known]
-        if unknown:
-            raise Net2NetError(f"without: expected some of {', '.join(known)}, got {', '.join(unknown)}")
+    @t.validate("guess")
+    def _check_guess(self, proposal):
+        rivals = [summary["arm"] for summary in self.rivals]
+        if proposal["value"] not in ("", *rivals):
+            raise Net2NetError(f"guess: expected one of {', '.join(rivals)}, got {proposal['value']}")
         return proposal["value"]
 
     @t.validate("at")
@@ -141,9 +170,19 @@ class Race(explore.Explorable):
 
     @property
     def style(self):
-        return f"--n2n-arms: {len(self.study['arms'])}"
+        lost = any(summary["collapsed"] for summary in self.study["arms"])
+        return f"--n2n-arms: {len(self.rivals)}; --n2n-lost: {lost:d}"
+
+    @property
+    def rivals(self):
+        """The arms that a reader can guess: all but the teacher, which stops where the others begin."""
+        return [summary for summary in self.study["arms"] if summary["arm"] != "teacher"]
 
     # The same as in net2net-race.js
+
+    @property
+    def _accuracy(self):
+        return self.measure.endswith("accuracy")
 
     def _still(self, summary):
         # A teacher has stopped before its students begin: a level for them, but where its seconds count too.
@@ -159,13 +198,10 @@ class Race(explore.Explorable):
         return points
 
     @property
-    def _running(self):
-        return [summary for summary in self.study["arms"] if not self._still(summary)]
-
-    @property
     def most(self):
         """Where the axis ends, in updates or seconds."""
-        return max([place for summary in self._running for place in summary[self.axis]], default=0)
+        running = [summary for summary in self.study["arms"] if not self._still(summary)]
+        return max([place for summary in running for place in summary[self.axis]], default=0)
 
     @property
     def time(self):
@@ -174,58 +210,92 @@ class Race(explore.Explorable):
 
     @property
     def standing(self):
-        """Pairs (arm, median last measured) of the arms that are shown and have begun, best first."""
+        """Pairs (arm, median last measured) of the arms that have begun, best first."""
+        return self._standing(self.at)
+
+    def _standing(self, at):
         standing = []
-        for summary in self._running:
-            values = [middle for place, middle, *_ in self._points(summary).tolist() if place <= self.time]
-            if values and summary["arm"] not in self.without:
+        for summary in self.study["arms"]:
+            values = [middle for place, middle, *_ in self._points(summary).tolist() if place <= self.most * at**2]
+            if at and values and not self._still(summary):
                 standing.append((summary["arm"], values[-1]))
-        return sorted(standing, key=lambda pair: pair[1], reverse=self.measure.endswith("accuracy"))
+        return sorted(standing, key=lambda pair: pair[1], reverse=self._accuracy)
 
     @property
     def words(self):
-        """Who leads at this moment, as the page says it."""
-        arms, standing = self.study["arms"], self.standing
-        if not arms:
+        """Who leads at this moment, or how it ended, as the page says it."""
+        return self._words(self.at)
+
+    def _words(self, at):
+        if not self.study["arms"]:
             return "No results are recorded for this study."
-        if len(set(self.without)) == len(arms):
-            return "No arm is shown."
-        if not standing:
-            return "None of the arms shown has been measured yet."
+        if at == 0:
+            return "Nothing has run yet."
+        standing = self._standing(at)
+        if not standing or not self.study["ends"][self.measure]["best"]:
+            return "None of these networks has been measured yet."
+        return f"{self._verdict() if at == 1 else self._moment(at, standing)} {self._notes(at)}"
 
-        def written(value):
-            return f"{100 * value:.2f} %" if self.measure.endswith("accuracy") else f"{value:.4f}"
+    def _written(self, value):
+        return f"{100 * value:.2f} %" if self._accuracy else f"{value:.4f}"
 
+    def _called(self, arm):
+        return _quoted(next(summary["label"] for summary in self.study["arms"] if summary["arm"] == arm))
+
+    def _moment(self, at, standing):
         best = standing[0][1]
-        leaders = [arm for arm, value in standing if value == best]
-        rest = [f"{arm} {written(value)}" for arm, value in standing[len(leaders) :]]
-        many = len(leaders)
-        if many > NAMED:
-            leaders = [*leaders[: NAMED - 1], f"{many - NAMED + 1} others"]
-        names = " and ".join(filter(None, [", ".join(leaders[:-1]), leaders[-1]]))
+        leaders = [self._called(arm) for arm, value in standing if value == best]
+        rest = [f"{self._called(arm)} {self._written(value)}" for arm, value in standing[len(leaders) :]]
         # Halves go up, as in the page.
-        tenths, whole = math.floor(10 * self.time + 0.5) / 10, math.floor(self.time + 0.5)
+        time = self.most * at**2
+        tenths, whole = math.floor(10 * time + 0.5) / 10, math.floor(time + 0.5)
         unit = f"{whole:,} updates" if self.axis == "updates" else f"{tenths:,.1f} s"
-        begin = "At the start" if self.at == 0 else f"After {unit}"
         then = f", then {', '.join(rest[: NAMED - 1])}" if rest else ""
         end = f"; last is {rest[-1]}" if len(rest) > NAMED - 1 else ""
-        counts = sorted({summary["seeds"] for summary in arms})
-        seeds = f"Medians of {' to '.join(map(str, counts[:: max(1, len(counts) - 1)]))} seeds."
-        seeds = "1 seed: a small lead may be luck." if counts == [1] else seeds
-        return f"{begin} {names} {'lead' if many > 1 else 'leads'} with {written(best)}{then}{end}. {seeds}"
+        lead = "lead" if len(leaders) > 1 else "leads"
+        return f"After {unit} {_listed(leaders)} {lead} with {self._written(best)}{then}{end}."
+
+    def _verdict(self):
+        """What was guessed, and what ended best."""
+        best, level = self.study["ends"][self.measure].values()
+        most = "highest" if self._accuracy else "lowest"
+        ends = {arm: self._written(value) for arm, value in self._standing(1)}
+        name, end = self._called(best), ends[best]
+        equal = f"level with {_listed([self._called(arm) for arm in level])}" if level else ""
+        if self.guess in level:
+            guessed = self._called(self.guess)
+            return f"You guessed {guessed}: it ended level with {name}, which has the {most} median, {end}."
+        if self.guess == best:
+            return f"You guessed {name}, and it ended {most}, with {end}{equal and f', but {equal}'}."
+        guessed = f"You guessed {self._called(self.guess)}, which ended with {ends[self.guess]}; " if self.guess else ""
+        return f"{guessed}{name} ended {most}, with {end}{equal and f', {equal}'}."
+
+    def _notes(self, at):
+        counts = sorted({summary["seeds"] for summary in self.study["arms"]})
+        if counts == [1]:
+            return "1 seed: a small lead may be luck."
+        level = at == 1 and self.study["ends"][self.measure]["level"]
+        level = "; level means that these seeds cannot tell them apart" if level else ""
+        seeds = f"Medians of {' to '.join(map(str, counts[:: max(1, len(counts) - 1)]))} seeds{level}."
+        lost = [summary for summary in self.study["arms"] if summary["collapsed"]]
+        runs = [f"{one['collapsed']} of {one['seeds']} runs of {_quoted(one['label'])}" for one in lost]
+        if len(lost) > NAMED:
+            fallen, all_runs = (sum(one[count] for one in self.study["arms"]) for count in ("collapsed", "seeds"))
+            runs = [f"{fallen} of {all_runs} runs"]
+        return f"{seeds} {_listed(runs)} collapsed to guessing; the bands leave them out." if runs else seeds
 
     def picture(self):
-        """Draw the arms that are shown, up to the moment."""
-        curves = {}
-        for number, summary in enumerate(self.study["arms"]):
+        """Draw the arms up to the moment; all of it where nothing has run, for a page that cannot play."""
+        at, curves = self.at or 1, {}
+        looks = _looks([summary["arm"] for summary in self.study["arms"]])
+        for summary in self.study["arms"]:
             points = self._points(summary)
-            points = points[points[:, 0] <= self.time]
-            if summary["arm"] not in self.without and len(points):
+            points = points[points[:, 0] <= self.most * at**2]
+            if len(points):
                 if self._still(summary):
-                    points = np.array([points[0], [self.time, *points[0, 1:]]])
-                name = f"{chr(65 + number % 26)} {summary['arm']}"
-                curves[name] = points.T, summary["color"], summary["dash"]
+                    points = np.array([points[0], [self.most * at**2, *points[0, 1:]]])
+                curves[summary["label"]] = points.T, looks[summary["arm"]]
         over = {"updates": "updates", "seconds": "seconds of training", "total": "total seconds"}[self.axis]
         figure = plots.race_curves(curves, over, MEASURES[self.measure])
-        alt = f"{MEASURES[self.measure].capitalize()} over {over}, a line for each arm. {self.words}"
-        return figure, alt, self.words
+        words = self._words(at)
+        return figure, f"{MEASURES[self.measure].capitalize()} over {over}, a line for each arm. {words}", words

@@ -126,18 +126,12 @@ def test_copies_carry_their_origins_letter():
     assert names == ["a", "b", "c", "b′", "c′"]
 
 
-def test_arms_of_one_figure_differ_in_dash_and_marker():
-    arms = ["net2wider", "net2wider_random", "randompad", "scratch_wider", "teacher_continued"]
-    for look in (2, 3):
-        assert len({str(plots.ARMS[arm][look]) for arm in arms}) == len(arms)
-
-
 def test_intervals_show_every_seed_and_say_who_never_arrived():
     values = np.array([3.0, 1.0, 2.0, 5.0, np.inf])
     figure = plots.intervals({"": {"net2wider x2": values, "zeropad x2": np.full(5, np.inf)}}, "updates")
     (axes,) = figure.axes
     assert [text.get_text() for text in axes.texts] == ["1 of 5 never", "5 of 5 never"]
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["net2wider", "zeropad"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["equal shares", "zeropad"]
     dots, bar, middle = axes.lines[:3]
     assert sorted(dots.get_xdata()) == [1, 2, 3, 5]
     assert list(middle.get_xdata()) == [3]
@@ -147,6 +141,22 @@ def test_intervals_show_every_seed_and_say_who_never_arrived():
     assert [text.get_text() for text in axes.texts] == ["1 of 4: 10"]
     assert sorted(axes.lines[0].get_xdata()) == [96, 97, 98]
     assert axes.lines[1].get_xdata()[0] == 90  # the interval goes on to the left, out of the picture
+
+
+def test_an_arm_has_one_color_in_all_panels_and_all_kinds_of_figures():
+    def colors(axes):
+        return [line.get_color() for line in axes.lines if len(line.get_xdata()) > 1]
+
+    one, two = plots.learning_curves(frame(), {"One": ["my arm", "net2deeper"], "Two": ["randominit", "my arm"]}).axes
+    mine, deeper, *_ = colors(one)
+    assert colors(two)[1] == mine
+    (axes,) = plots.lines(X, {"mine": X, "deeper student": X, "random new\nlayers": X}).axes
+    assert colors(axes)[1:] == [deeper, colors(two)[0]]
+    rows = [{"update": u, "val_accuracy": 0.5} for u in (0, 1)]
+    (axes,) = plots.growth_curves({"teacher": rows}, {"student": rows, "deeper student": rows}).axes
+    assert colors(axes)[2] == deeper
+    ends = plots.intervals({"": {"net2deeper +1": [1.0, 2, 3]}}, "x").axes[0]
+    assert ends.lines[0].get_color() == deeper
 
 
 def test_unknown_arm_is_named():
@@ -318,7 +328,7 @@ def test_training_panels_share_looks_and_scales():
         frame(), {"left": ["net2deeper", "randominit"], "right": ["net2deeper"]}, ylim={"val_accuracy": (0.5, 1)}
     )
     assert len(figure.axes) == 8
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["net2deeper", "randominit"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["deeper student", "random new layers"]
     assert [axes.get_ylim() for axes in figure.axes[2:4]] == [(0.5, 1)] * 2
     left, right = (figure.axes[row].get_ylim() for row in (0, 1))
     assert left == right, "panels of one row share their scale"

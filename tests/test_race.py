@@ -1,4 +1,4 @@
-"""The race: what it reads from a study, and the element that must say of every moment what Python says.
+"""The race: what it reads from a study, the guess, and the element that must say of every moment what Python says.
 
 The pages here hold the element and nothing else; that it lives in its chapter is tested with the other elements.
 """
@@ -15,7 +15,7 @@ from address import ROOT
 from test_elements import drag, labeled
 from test_pages import barriers
 
-from helpers import Net2NetError, experiments, measures, plots, race
+from helpers import Net2NetError, arms, experiments, measures, race
 
 stage, address, show = test_elements.stage, test_elements.address, test_elements.show
 in_notebook = test_elements.in_notebook
@@ -110,7 +110,7 @@ def test_marks_that_not_all_seeds_have_are_left_out():
 def test_run_that_diverged_has_no_value_there():
     frame = study({"net2wider": KNOWN["net2wider"], "randompad": KNOWN["randompad"]}, seeds=1)
     frame.loc[(frame["arm"] == "randompad") & (frame["update"] > 0), "val_loss"] = math.nan
-    panel = race.race(frame, measure="val_loss")
+    panel = race.race(frame, measure="val_loss", at=1)
     assert panel.study["arms"][1]["val_loss"] == [[0.8, None, None]]
     assert "NaN" not in panel.markup()
     assert panel.standing == [("net2wider", pytest.approx(0.3)), ("randompad", 0.8)]
@@ -129,7 +129,45 @@ def test_arms_look_different_up_to_twenty():
     panel = race.race(study({"teacher": KNOWN["teacher"]} | dict.fromkeys(names, KNOWN["net2wider"])))
     looks = [(summary["color"], summary["dash"]) for summary in panel.study["arms"]]
     assert len(set(looks)) == len(looks) == 21
-    assert {color for color, _ in looks} <= set(range(len(plots.CYCLE)))
+    assert {color for color, _ in looks} <= set(range(len(arms.PALETTE)))
+
+
+def test_names_and_looks_are_those_of_all_figures(several):
+    looks = arms.looks(KNOWN)
+    for summary in several.study["arms"]:
+        look = looks[summary["arm"]]
+        assert summary["label"] == look.label
+        assert (summary["color"], summary["dash"]) == (arms.PALETTE.index(look.color), look.svg_dash)
+
+
+def test_arms_that_differ_in_size_alone_are_told_apart():
+    sized = [f"scratch x{n}" for n in (1.5, 2, 4)]
+    summaries = race.race(study(dict.fromkeys(sized, KNOWN["scratch_wider"]))).study["arms"]
+    assert [one["label"].replace("\n", " ") for one in summaries] == [f"from scratch x{n}" for n in (1.5, 2, 4)]
+    assert {one["color"] for one in summaries} == {arms.PALETTE.index(arms.BLACK)}
+    assert len({one["dash"] for one in summaries}) == 3
+
+
+def fallen(arm="net2wider", seeds=(2,)):
+    """The rows of `KNOWN` with some runs of an arm at guessing throughout."""
+    frame = study(KNOWN)
+    low = (frame["arm"] == arm) & frame["seed"].isin(seeds)
+    frame.loc[low, ["val_accuracy", "val_loss"]] = [0.11, 2.3]
+    return frame
+
+
+def test_a_run_that_collapsed_counts_in_the_median_and_not_in_the_band():
+    wider = race.race(fallen()).study["arms"][1]
+    assert (wider["collapsed"], wider["seeds"]) == (1, 3)
+    assert wider["val_accuracy"] == [[0.5, 0.6, 0.7], [0.5, 0.6, 0.7], [0.51, 0.61, 0.71]]
+    assert wider["val_loss"][2] == [0.5, 0.4, 0.3]
+    assert race.race(study(KNOWN)).study["arms"][1]["collapsed"] == 0
+
+
+def test_an_arm_that_collapsed_whole_has_a_line_and_no_band():
+    wider = race.race(fallen(seeds=(0, 1, 2))).study["arms"][1]
+    assert wider["collapsed"] == 3
+    assert wider["val_accuracy"] == [[0.11] * 3, [None] * 3, [None] * 3]
 
 
 # ------------------------------------------------------------------ what is said
@@ -138,27 +176,39 @@ def test_arms_look_different_up_to_twenty():
 @pytest.mark.parametrize(
     ("state", "wanted"),
     [
+        ({"at": 0}, "Nothing has run yet."),
         (
-            {"at": 0},
-            "At the start net2wider leads with 51.00 %, then randompad 21.00 %, scratch_wider 11.00 %. Medians",
+            {"at": 0.01},
+            "After 0 updates “equal shares” leads with 51.00 %, then “random padding” 21.00 %, "
+            "“from scratch, wider” 11.00 %. Medians of 3 seeds.",
         ),
         (
             {"at": math.sqrt(0.5)},
-            "After 100 updates net2wider and scratch_wider lead with 61.00 %, then randompad 56.00 %. Medians",
+            "After 100 updates “equal shares” and “from scratch, wider” lead with 61.00 %, then “random padding” "
+            "56.00 %. Medians",
+        ),
+        ({"at": 1}, "“from scratch, wider” ended highest, with 81.00 %. Medians of 3 seeds."),
+        (
+            {"at": 1, "guess": "scratch_wider"},
+            "You guessed “from scratch, wider”, and it ended highest, with 81.00 %. Medians of 3 seeds.",
         ),
         (
-            {"at": 1},
-            "After 200 updates scratch_wider leads with 81.00 %, then net2wider 71.00 %, randompad 71.00 %. Medians",
+            {"at": 1, "guess": "net2wider"},
+            "You guessed “equal shares”, which ended with 71.00 %; “from scratch, wider” ended highest, with 81.00 %.",
+        ),
+        (
+            {"at": 1, "guess": "net2wider", "measure": "val_loss"},
+            "You guessed “equal shares”, which ended with 0.2900; “from scratch, wider” ended lowest, with 0.1900.",
         ),
         (
             {"measure": "val_loss", "axis": "seconds", "at": math.sqrt(60 / 62)},
-            "After 60.0 s randompad leads with 0.2900, then net2wider 0.3900, scratch_wider 0.3900. Medians",
+            "After 60.0 s “random padding” leads with 0.2900, then “equal shares” 0.3900, “from scratch, wider” "
+            "0.3900.",
         ),
-        ({"axis": "total", "at": 0.5}, "After 21.0 s teacher leads with 31.00 %, then scratch_wider 11.00 %. Medians"),
-        ({"axis": "total", "at": 1}, "After 84.0 s scratch_wider leads with 81.00 %"),
-        ({"without": ["scratch_wider", "randompad"]}, "After 200 updates net2wider leads with 71.00 %. Medians"),
-        ({"without": list(KNOWN)}, "No arm is shown."),
-        ({"axis": "total", "at": 0.1, "without": ["teacher", "scratch_wider"]}, "None of the arms shown has been"),
+        (
+            {"axis": "total", "at": 0.5},
+            "After 21.0 s “teacher” leads with 31.00 %, then “from scratch, wider” 11.00 %. Medians",
+        ),
     ],
 )
 def test_words_are_those_known(several, state, wanted):
@@ -167,35 +217,106 @@ def test_words_are_those_known(several, state, wanted):
     assert several.words.startswith(wanted)
 
 
+def level():
+    """The wider student ends highest in the median, from scratch level with it, random padding behind both."""
+    frame = study(KNOWN, seeds=4)
+    for arm, ends in {"net2wider": (0.8, 0.7, 0.8, 0.6), "scratch_wider": (0.6, 0.8, 0.6, 0.8)}.items():
+        for seed, end in enumerate(ends):
+            frame.loc[(frame["arm"] == arm) & (frame["seed"] == seed) & (frame["update"] == 200), "val_accuracy"] = end
+    frame.loc[(frame["arm"] == "randompad"), "val_accuracy"] /= 2
+    return frame
+
+
+@pytest.mark.parametrize(
+    ("guess", "wanted"),
+    [
+        ("", "“equal shares” ended highest, with 75.00 %, level with “from scratch, wider”."),
+        (
+            "net2wider",
+            "You guessed “equal shares”, and it ended highest, with 75.00 %, but level with “from scratch, wider”.",
+        ),
+        (
+            "scratch_wider",
+            "You guessed “from scratch, wider”: it ended level with “equal shares”, which has the highest median, "
+            "75.00 %.",
+        ),
+        (
+            "randompad",
+            "You guessed “random padding”, which ended with 35.75 %; “equal shares” ended highest, with 75.00 %, level "
+            "with “from scratch, wider”.",
+        ),
+    ],
+)
+def test_what_the_seeds_cannot_tell_apart_is_level(guess, wanted):
+    panel = race.race(level(), guess=guess, at=1)
+    assert panel.words == f"{wanted} Medians of 4 seeds; level means that these seeds cannot tell them apart."
+    panel.at = 0.9
+    assert "level" not in panel.words, "before the end nobody has ended"
+
+
+def test_one_seed_alone_calls_nothing_level():
+    panel = race.race(study(KNOWN, seeds=1), guess="randompad", at=1)
+    assert panel.words == (
+        "You guessed “random padding”, which ended with 70.00 %; “from scratch, wider” ended highest, with 80.00 %. "
+        "1 seed: a small lead may be luck."
+    )
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted"),
+    [
+        (["net2wider"], "1 of 3 runs of “equal shares” collapsed to guessing; the bands leave them out."),
+        (
+            ["net2wider", "randompad"],
+            "1 of 3 runs of “equal shares” and 1 of 3 runs of “random padding” collapsed to guessing; the bands leave "
+            "them out.",
+        ),
+        ([*KNOWN], "4 of 12 runs collapsed to guessing; the bands leave them out."),
+    ],
+)
+def test_runs_that_collapsed_are_told(names, wanted):
+    frame = study(KNOWN)
+    frame.loc[frame["arm"].isin(names) & (frame["seed"] == 0), "val_accuracy"] = 0.1
+    assert race.race(frame, at=1).words.endswith(f". {wanted}")
+
+
 def test_many_leaders_and_many_places_are_told_shortly():
-    arms = {f"net2wider_{i}": KNOWN["net2wider"] for i in range(5)}
-    arms |= {f"random{i}": [(0.1 - 0.01 * i, 0)] * 3 for i in range(5)}
-    words = race.race(study(arms, seeds=1)).words
-    assert words == (
-        "After 200 updates net2wider_0, net2wider_1 and 3 others lead with 70.00 %, then random0 10.00 %, "
-        "random1 9.00 %; last is random4 6.00 %. 1 seed: a small lead may be luck."
+    each = {f"arm {i}": KNOWN["net2wider"] for i in range(5)}
+    each |= {f"low {i}": [(0.1 - 0.01 * i, 0)] * 3 for i in range(5)}
+    assert race.race(study(each, seeds=1), at=0.99).words == (
+        "After 196 updates “arm 0”, “arm 1” and 3 others lead with 60.00 %, then “low 0” 10.00 %, "
+        "“low 1” 9.00 %; last is “low 4” 6.00 %. 1 seed: a small lead may be luck."
     )
 
 
 def test_seeds_that_differ_are_said():
     frame = study(KNOWN)
     frame = frame[(frame["arm"] != "randompad") | (frame["seed"] == 0)]
-    assert race.race(frame).words.endswith("Medians of 1 to 3 seeds.")
+    assert "Medians of 1 to 3 seeds" in race.race(frame, at=1).words
 
 
-def test_picture_draws_what_is_shown_until_the_moment(several):
+def test_picture_draws_until_the_moment_and_all_where_nothing_has_run(several):
     def drawn():
         axes = several.picture()[0].axes[0]
-        ends = {text.get_text() for text in axes.texts}
+        names = {text.get_text().replace("\n", " ") for text in axes.texts}
         xs = [line.get_xdata() for line in axes.get_lines() if len(line.get_xdata()) > 1]
-        return ends, max(np.max(x) for x in xs), len(axes.collections)
+        return names, max(np.max(x) for x in xs), len(axes.collections)
 
-    assert drawn() == ({"A teacher", "B net2wider", "C scratch_wider", "D randompad"}, 200, 4)
-    several.at, several.without = 0.8, ["teacher"]
-    assert drawn() == ({"B net2wider", "C scratch_wider", "D randompad"}, 100, 3)
+    names = {"teacher", "equal shares", "from scratch, wider", "random padding"}
+    assert drawn() == (names, 200, 4)
+    _, alt, says = several.picture()
+    assert says.startswith("“from scratch, wider” ended highest")
+    assert alt == f"Validation accuracy over updates, a line for each arm. {says}"
+    several.at = 0.8
+    assert drawn() == (names, pytest.approx(128), 4), "the teacher's level goes on to the moment"
+    assert several.picture()[2].startswith("After 128 updates")
     assert race.race(study(KNOWN, seeds=1)).picture()[0].axes[0].collections[:] == [], "one seed has no band"
-    several.without = list(KNOWN)
-    assert several.picture()[2] == "No arm is shown."
+
+
+def test_picture_paints_arms_as_all_figures_do(several):
+    looks = arms.looks(KNOWN).values()
+    lines = [line for line in several.picture()[0].axes[0].get_lines() if len(line.get_xdata()) > 1]
+    assert [(line.get_color(), line.get_marker()) for line in lines] == [(look.color, look.marker) for look in looks]
 
 
 def test_study_without_rows_says_so():
@@ -208,7 +329,8 @@ def test_study_without_rows_says_so():
     ("name", "value", "message"),
     [
         ("at", 1.5, "at: expected a number from 0 to 1, got 1.5"),
-        ("without", ["net3"], "without: expected some of teacher, .*, got net3"),
+        ("guess", "net3", "guess: expected one of net2wider, .*, got net3"),
+        ("guess", "teacher", "guess: expected one of net2wider, .*, got teacher"),
     ],
 )
 def test_state_that_does_not_fit_is_refused(several, name, value, message):
@@ -252,50 +374,43 @@ def said(page):
     return page.locator(".n2n-says").inner_text()
 
 
-def arm(page, name):
-    return page.get_by_role("checkbox", name=re.compile(rf"^[A-Z] {name}\b"))
+def guess(page, name):
+    return page.get_by_role("group", name=re.compile("^Which ends")).get_by_role("button", name=name, exact=True)
+
+
+def labels(page):
+    """The labels in sight, from the top, as (words, top, bottom, right)."""
+    found = page.evaluate(
+        """[...document.querySelectorAll('.n2n-plot .n2n-name[visibility=visible]')].map((label) => {
+            const { top, bottom, right } = label.getBoundingClientRect();
+            return [[...label.children].map((line) => line.textContent).join(' '), top, bottom, right];
+        })"""
+    )
+    return sorted(found, key=lambda label: label[1])
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("seeds", [1, 3])
-def test_readings_are_those_of_python(show, seeds):
-    panel = race.race(study(KNOWN, seeds)) if seeds > 1 else race.race()
+@pytest.mark.parametrize("frame", [lambda: study(KNOWN, 1), lambda: study(KNOWN), level, fallen, None])
+def test_readings_are_those_of_python(show, frame):
+    panel = race.race(frame()) if frame else race.race()
     page = show(panel)
-    for axis, measure, at in MOMENTS:
-        panel.axis, panel.measure, panel.at = axis, measure, at
+    guesses = itertools.cycle(["", *(rival["arm"] for rival in panel.rivals)])
+    for (axis, measure, at), guessed in zip(MOMENTS, guesses, strict=False):
+        panel.axis, panel.measure, panel.at, panel.guess = axis, measure, at, guessed
         page.evaluate(
-            f"([axis, measure, at]) => document.querySelector('{TAG}').set({{ axis, measure, at }}, {{ quiet: true }})",
-            [axis, measure, at],
+            f"(state) => document.querySelector('{TAG}').set(state, {{ quiet: true }})",
+            {"axis": axis, "measure": measure, "at": at, "guess": guessed},
         )
         assert find(page, "race.standing.map(({ arm, value }) => [arm, value])") == [list(p) for p in panel.standing]
         assert find(page, "race.says.textContent") == panel.words
         assert find(page, "race.time") == pytest.approx(panel.time)
-        scores = page.locator(".n2n-score").all_text_contents()
-        values = dict(panel.standing)
-        for summary, score in zip(panel.study["arms"], scores, strict=True):
-            if summary["arm"] in values:
-                value = values[summary["arm"]]
-                assert score == (f"{100 * value:.2f} %" if measure == "val_accuracy" else f"{value:.4f}")
 
 
 @pytest.mark.browser
-def test_places_and_ranges_of_several_seeds(show, several):
-    page = show(several)
-    assert page.locator(".n2n-rows legend").inner_text() == "Arms: median and range of 3 seeds"
-    assert page.locator(".n2n-row small").all_text_contents() == [
-        "stopped here · 50.00 to 52.00 %",
-        "place 2 · 70.00 to 72.00 %",
-        "place 1 · 80.00 to 82.00 %",
-        "place 2 · 70.00 to 72.00 %",
-    ]
-    assert page.locator(".n2n-band[d^=M]").count() == 4
-
-
-@pytest.mark.browser
-def test_one_seed_has_no_band_and_says_so(show):
-    page = show(race.race(study(KNOWN, seeds=1)))
-    assert page.locator(".n2n-band[d^=M]").count() == 0
-    assert page.locator(".n2n-rows legend").inner_text() == "Arms, 1 seed each"
+def test_bands_are_drawn_for_several_seeds_and_none_for_one(show, several):
+    page = show(several, race.race(study(KNOWN, seeds=1)))
+    assert page.locator(TAG).nth(0).locator(".n2n-band[d^=M]").count() == 4
+    assert page.locator(TAG).nth(1).locator(".n2n-band[d^=M]").count() == 0
 
 
 def places(page, number):
@@ -309,8 +424,7 @@ def test_points_stand_where_they_were_measured(show, several):
     several.axis = "total"
     page = show(several)
     xs = [x for x, _ in places(page, 1)]
-    wide = find(page, "race.plot.clientWidth")
-    left, right = 46, wide - 30
+    left, right = 44, find(page, "race.plot.clientWidth - race.right")
     wanted = [left + math.sqrt(total / 84) * (right - left) for total in (22, 53, 84)]
     assert xs == pytest.approx(wanted, abs=0.1)
     ys = [y for _, y in places(page, 1)]
@@ -324,17 +438,43 @@ def test_points_stand_where_they_were_measured(show, several):
 
 
 @pytest.mark.browser
-def test_untouched_it_shows_the_whole_and_asks_for_a_prediction(show):
+def test_untouched_it_is_empty_and_asks(show):
     page = show(race.race())
-    assert page.locator(".n2n-race-ask").inner_text().startswith("Predict, then press Play")
-    assert find(page, "Number(race.window_.getAttribute('width'))") > find(page, "race.plot.clientWidth") - 40
-    letters = page.locator(".n2n-plot .n2n-name")
-    assert all(letters.nth(i).get_attribute("visibility") == "visible" for i in range(9))
+    assert page.locator(".n2n-race-ask").inner_text() == "Which ends highest? Choose one, and the race begins."
+    assert said(page) == "Nothing has run yet."
+    assert labels(page) == []
+    assert find(page, "race.window_.getAttribute('width')") == "0"
+    assert page.locator(".n2n-race-guesses [aria-pressed=true]").count() == 0
+    assert page.locator(".n2n-race-guesses button").all_inner_texts() == [
+        arms.ARMS[rival["arm"]].name for rival in race.race().rivals
+    ]
+    page.get_by_label("Validation loss").check()
+    assert page.locator(".n2n-race-ask").inner_text().startswith("Which ends lowest?")
 
 
 @pytest.mark.browser
 @pytest.mark.parametrize("how", ["mouse", "keyboard", "touch"])
-def test_play_begins_again_and_pauses(show, how):
+def test_a_guess_starts_the_race_and_its_end_is_told(show, how):
+    page = show(race.race(), has_touch=True, width=360)
+    act = {"mouse": lambda b: b.click(), "touch": lambda b: b.tap(), "keyboard": lambda b: b.press("Enter")}[how]
+    act(guess(page, "equal shares"))
+    wait(page, "race.state.at > 0 && race.state.at < 0.5")
+    assert guess(page, "equal shares").get_attribute("aria-pressed") == "true"
+    assert find(page, "[race.state.guess, race.says.getAttribute('aria-live')]") == ["net2wider", "off"]
+    find(page, "race.set({ at: 0.98 })")
+    wait(page, "race.state.at === 1 && !race.playing")
+    assert said(page) == race.race(guess="net2wider", at=1).words
+    assert find(page, "race.says.getAttribute('aria-live')") == "polite"
+    act(guess(page, "random padding"))
+    wait(page, "race.state.guess === 'randompad' && race.state.at > 0 && race.state.at < 0.5")
+    act(button(page, "Start over"))
+    assert find(page, "[race.playing, race.state.guess, race.state.at]") == [False, "", 0]
+    assert labels(page) == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("how", ["mouse", "keyboard", "touch"])
+def test_play_pauses_and_goes_on(show, how):
     page = show(race.race(), has_touch=True)
     act = {"mouse": "click", "touch": "tap"}.get(how)
     press = getattr(button(page, "Play"), act) if act else lambda: button(page, "Play").press("Enter")
@@ -359,7 +499,7 @@ def test_play_ends_at_the_end(show):
     page.evaluate("window.told = []; addEventListener('net2net-moved', ({ detail }) => told.push(detail))")
     button(page, "Play").click()
     wait(page, "race.state.at === 1 && !race.playing")
-    assert said(page) == race.race().words
+    assert said(page) == race.race(at=1).words
     assert button(page, "Play").count() == 1
     assert page.evaluate("told") == [{"at": 1}], "told once, when it stands"
 
@@ -370,8 +510,47 @@ def test_curves_appear_as_time_goes_on(show, several):
     page.evaluate(f"document.querySelector('{TAG}').set({{ at: Math.sqrt(0.5) }})")
     middle = places(page, 1)[1][0]
     assert find(page, "Number(race.window_.getAttribute('width'))") == pytest.approx(middle + 3, abs=0.2)
-    letter = page.locator(".n2n-plot .n2n-name").nth(1)
-    assert float(letter.get_attribute("x")) == pytest.approx(middle + 6, abs=0.2)
+    line = page.locator(".n2n-plot .n2n-name").nth(1).locator("tspan").first
+    assert float(line.get_attribute("x")) == pytest.approx(middle + 14, abs=0.2)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [320, 360, 768, 1280])
+def test_labels_are_at_the_ends_in_their_order_and_apart(show, width):
+    panel = race.race()
+    page = show(panel, width=width)
+    edge, floor = page.evaluate(
+        "(({ right, bottom }) => [right, bottom])(document.querySelector('.n2n-plot').getBoundingClientRect())"
+    )
+    for at, measure in itertools.product([0.02, 0.3, 0.8, 1], race.MEASURES):
+        find(page, f"race.set({{ at: {at}, measure: '{measure}' }}, {{ quiet: true }})")
+        found = labels(page)
+        assert len(found) == 9
+        assert all(upper[2] <= lower[1] + 1 for upper, lower in itertools.pairwise(found)), (at, found)
+        assert max(right for *_, right in found) <= edge
+        assert max(bottom for _, _, bottom, _ in found) <= floor - 30, "no label covers the axis"
+    find(page, "race.set({ at: 1, measure: 'val_accuracy' }, { quiet: true })")
+    panel.at = 1
+    order = [arms.ARMS[arm].name for arm, _ in panel.standing]
+    assert [name for name, *_ in labels(page) if name != "teacher"] == order
+
+
+@pytest.mark.browser
+def test_a_run_that_is_over_is_held_until_the_others_are(show):
+    frame = study(KNOWN | {"scratch long": [*KNOWN["scratch_wider"], (0.9, 90)]})
+    page = show(race.race(frame, at=1))
+    held = page.locator(".n2n-hold")
+    assert [bool(held.nth(i).get_attribute("d")) for i in range(5)] == [False, True, True, True, False]
+
+
+@pytest.mark.browser
+def test_runs_that_collapsed_do_not_stretch_the_axis(show):
+    page = show(
+        race.race(fallen(), arms=["teacher", "net2wider"]), race.race(study(KNOWN), arms=["teacher", "net2wider"])
+    )
+    ticks = [page.locator(TAG).nth(i).locator(".n2n-plot .n2n-tick", has_text="%").all_inner_texts() for i in (0, 1)]
+    assert "10 %" not in ticks[0] + ticks[1]
+    assert ticks[0]
 
 
 @pytest.mark.browser
@@ -385,7 +564,9 @@ def test_scrubbing_by_mouse_keyboard_and_touch(show):
     assert find(page, "race.state.at") == pytest.approx(at + 0.005)
     time.press("Home")
     assert time.get_attribute("aria-valuetext") == "0 updates"
-    assert said(page).startswith("At the start teacher_continued, net2deeper and 2 others lead with")
+    assert said(page) == "Nothing has run yet."
+    time.press("ArrowRight")
+    assert said(page).startswith("After 0 updates “continued teacher”, “deeper student” and 2 others lead with")
     time.press("End")
     assert time.get_attribute("aria-valuetext") == "5,625 updates"
     box = time.bounding_box()
@@ -403,41 +584,17 @@ def test_scrubbing_stops_the_playing(show):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("how", ["mouse", "keyboard", "touch"])
-def test_arms_are_hidden_and_shown(show, how):
-    page = show(race.race(), has_touch=True)
-    act = {"mouse": lambda box: box.click(), "touch": lambda box: box.tap(), "keyboard": lambda box: box.press(" ")}[
-        how
-    ]
-    low = page.locator(".n2n-curve[d]").first
-    act(arm(page, "randominit"))
-    assert find(page, "race.state.without") == ["randominit"]
-    assert said(page) == race.race(without=["randominit"]).words
-    assert page.locator(".n2n-marks").nth(3).get_attribute("d") == ""
-    assert page.locator(".n2n-plot .n2n-name").nth(3).get_attribute("visibility") == "hidden"
-    for name in ("scratch_deeper", "scratch_wider", "randompad"):
-        act(arm(page, name))
-    assert page.locator(".n2n-plot .n2n-tick", has_text="50 %").count() == 0, "what is left fills the picture"
-    act(arm(page, "randominit"))
-    assert find(page, "race.state.without") == ["scratch_deeper", "scratch_wider", "randompad"]
-    assert low.count() == 1
-    for name in ("teacher", "teacher_continued", "net2deeper", "net2wider", "net2wider_random", "randominit"):
-        act(arm(page, name))
-    assert said(page) == "No arm is shown."
-
-
-@pytest.mark.browser
 @pytest.mark.parametrize("how", ["mouse", "keyboard"])
 def test_axes_are_chosen(show, how):
-    page = show(race.race())
+    page = show(race.race(at=1))
     for number, axis in enumerate(race.AXES):
         test_elements.choose(page, axis, number, how)
         assert find(page, "race.state.axis") == axis
-        assert said(page) == race.race(axis=axis).words
+        assert said(page) == race.race(axis=axis, at=1).words
     for number, measure in enumerate(race.MEASURES):
         test_elements.choose(page, measure, number, how)
         assert find(page, "race.state.measure") == measure
-        assert said(page) == race.race(axis="total", measure=measure).words
+        assert said(page) == race.race(axis="total", measure=measure, at=1).words
 
 
 @pytest.mark.browser
@@ -445,14 +602,10 @@ def test_axe_finds_nothing_with_many_arms_and_bands(show):
     names = [f"net2wider_{i}" for i in range(10)] + [f"scratch_{i}" for i in range(9)]
     panel = race.race(study({"teacher": KNOWN["teacher"]} | dict.fromkeys(names, KNOWN["net2wider"])), at=0.6)
     page = show(panel, theme="dark", width=360)
-    arm(page, "net2wider_3").click()
     assert barriers(page, TAG) == []
-    letters = page.evaluate(
-        """[...document.querySelectorAll('.n2n-plot .n2n-name[visibility=visible]')]
-            .map((letter) => Number(letter.getAttribute('y')))"""
-    )
-    assert len(letters) == 19
-    assert max(letters) <= 282, "no letter falls off the picture"
+    found = labels(page)
+    assert len(found) == 20
+    assert all(upper[2] <= lower[1] + 1 for upper, lower in itertools.pairwise(found))
 
 
 @pytest.mark.browser
@@ -461,7 +614,8 @@ def test_its_place_is_reserved_and_kept(show, several, width):
     page = show(several, width=width)
     tall = find(page, "race.offsetHeight")
     for axis, measure, at in MOMENTS:
-        find(page, f"race.set({{ axis: '{axis}', measure: '{measure}', at: {at} }}, {{ quiet: true }})")
+        state = f"axis: '{axis}', measure: '{measure}', at: {at}, guess: 'net2wider'"
+        find(page, f"race.set({{ {state} }}, {{ quiet: true }})")
         assert find(page, "race.offsetHeight") == tall
         assert page.evaluate("document.documentElement.scrollWidth") <= width
     live = find(page, "race.live.offsetHeight")
@@ -470,20 +624,14 @@ def test_its_place_is_reserved_and_kept(show, several, width):
 
 
 @pytest.mark.browser
-def test_where_no_motion_is_wanted_it_goes_in_steps(show):
+def test_where_no_motion_is_wanted_the_end_is_shown_at_once(show):
     page = show(race.race(), reduced_motion="reduce")
-    page.evaluate(
-        """() => {
-            const race = document.querySelector('net2net-race'), set = race.set;
-            window.steps = [];
-            race.set = function (changes, how) { steps.push(changes.at); return set.call(this, changes, how); };
-        }"""
-    )
+    guess(page, "deeper student").click()
+    assert find(page, "[race.state.at, race.playing]") == [1, False]
+    assert said(page) == race.race(guess="net2deeper", at=1).words
+    button(page, "Start over").click()
     button(page, "Play").click()
-    wait(page, "window.steps.length > 2")
-    steps = page.evaluate("steps")
-    assert steps[0] == 0
-    assert all(0.07 < gap < 0.2 for gap in np.diff(steps[:3])), steps
+    assert find(page, "race.state.at") == 1
 
 
 # ------------------------------------------------------------------ bad states
@@ -519,7 +667,7 @@ def test_removed_while_it_plays_and_put_back(show):
     assert page.evaluate("[gone.playing, gone.state.at]") == [False, at]
     page.evaluate("document.querySelector('main').append(gone)")
     assert re.match(r"After [\d,]+ updates ", said(page))
-    assert page.locator(".n2n-row").count() == 9
+    assert page.locator(".n2n-race-guesses button").count() == 8
     button(page, "Play").click()
     wait(page, f"race.state.at > {at}")
 
@@ -529,7 +677,7 @@ def test_two_play_apart(show, several):
     page = show(race.race(at=0.1), several)
     button(page, "Play").nth(0).click()
     wait(page, "race.state.at > 0.12")
-    assert find(page, "[race.playing, race.state.at]", 1) == [False, 1]
+    assert find(page, "[race.playing, race.state.at]", 1) == [False, 0]
     assert find(page, "race.plot.querySelector('clipPath').id", 0) != find(
         page, "race.plot.querySelector('clipPath').id", 1
     )
@@ -549,7 +697,7 @@ def test_settings_that_make_no_sense_are_set_right(show, several):
     page.evaluate(
         """() => {
             const wrong = document.createElement('net2net-race'), first = document.querySelector('net2net-race');
-            const values = { axis: 'miles', measure: 'x', without: '["nobody", 3]', at: 'late' };
+            const values = { axis: 'miles', measure: 'x', guess: 'teacher', at: 'late' };
             wrong.setAttribute('study', first.getAttribute('study'));
             for (const [name, value] of Object.entries(values)) wrong.setAttribute(name, value);
             const none = document.createElement('net2net-race');
@@ -562,8 +710,8 @@ def test_settings_that_make_no_sense_are_set_right(show, several):
     assert {name: value for name, value in state.items() if name != "study"} == {
         "axis": "updates",
         "measure": "val_accuracy",
-        "without": [],
-        "at": 1,
+        "guess": "",
+        "at": 0,
     }
     assert find(page, "race.says.textContent", 1) == "No results are recorded for this study."
 
@@ -571,13 +719,12 @@ def test_settings_that_make_no_sense_are_set_right(show, several):
 @pytest.mark.browser
 def test_python_and_hands_move_the_notebooks_race(in_notebook, several):
     page = in_notebook(several)
-    page.evaluate("model.fromPython({ axis: 'total', at: 0.5, without: ['teacher'] })")
-    assert find(page, "[race.state.axis, race.state.at, race.state.without]") == ["total", 0.5, ["teacher"]]
-    arm(page, "randompad").click()
-    button(page, "Play").click()
-    wait(page, "race.state.at > 0.5")
+    page.evaluate("model.fromPython({ axis: 'total', at: 0.5, guess: 'net2wider' })")
+    assert find(page, "[race.state.axis, race.state.at, race.state.guess]") == ["total", 0.5, "net2wider"]
+    guess(page, "random padding").click()
+    wait(page, "race.state.at > 0.1")
     button(page, "Pause").click()
-    assert page.evaluate("model.saved") == ["without", "at"]
+    assert page.evaluate("model.saved") == ["guess", "at", "at"]
     several.set_state(page.evaluate("Object.fromEntries(model.saved.map((name) => [name, model.values[name]]))"))
-    assert several.without == ["teacher", "randompad"]
+    assert several.guess == "randompad"
     assert several.at == find(page, "race.state.at")

@@ -22,15 +22,15 @@
 
   /* What a network can become; `kept`: it begins as the function that it comes from. */
   const KINDS = {
-    teacher: { name: "teacher", color: "u5" },
+    teacher: { name: "teacher", color: "u7" },
     equal: { name: "wider, equal", button: "Copies, equal shares", color: "u0", kept: true, wider: true },
     unequal: { name: "wider, unequal", button: "Copies, unequal shares", color: "u2", kept: true, wider: true },
-    noise: { name: "wider, noise", button: "Copies, noise that cancels", color: "neg", kept: true, wider: true },
+    noise: { name: "wider, noise", button: "Copies, noise that cancels", color: "u6", kept: true, wider: true },
     padded: { name: "wider, padded", button: "Pad at random", color: "u1", dash: "9 3 2 3", wider: true },
-    "fresh-wider": { name: "wider, fresh", button: "Start fresh, wider", color: "u1", dash: "6 3", wider: true },
+    "fresh-wider": { name: "wider, fresh", button: "Start fresh, wider", color: "u5", dash: "6 3", wider: true },
     deeper: { name: "deeper", button: "Identity layer", color: "u3", kept: true, deeper: true },
-    "fresh-deeper": { name: "deeper, fresh", button: "Start fresh, deeper", color: "u4", dash: "6 3", deeper: true },
-    "goes-on": { name: "goes on", button: "Go on as it is", color: "u5", dash: "2 3", kept: true },
+    "fresh-deeper": { name: "deeper, fresh", button: "Start fresh, deeper", color: "u5", dash: "2 3", deeper: true },
+    "goes-on": { name: "goes on", button: "Go on as it is", color: "u4", dash: "2 3", kept: true },
   };
 
   const percent = (part) => `${(100 * part).toFixed(1)} %`;

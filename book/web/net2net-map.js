@@ -28,7 +28,7 @@
     open: "One seed decides nothing.",
   };
   const SHORT = { wins: "growing wins", level: "level", loses: "growing loses", open: "1 seed only" };
-  const PAINTS = { wins: "var(--n2n-u0)", loses: "var(--n2n-u1)", level: "var(--n2n-none)", open: "var(--n2n-none)" };
+  const PAINTS = { wins: "var(--n2n-u0)", loses: "var(--n2n-u1)", level: "var(--n2n-u7)", open: "var(--n2n-u7)" };
   const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0], Home: [0, -99], End: [0, 99] };
 
   const three = (value) => Math.abs(value).toFixed(3);

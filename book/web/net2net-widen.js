@@ -385,7 +385,7 @@
       this.renderNet();
     }
 
-    color(j) { return this.isNew(j) ? "var(--n2n-none)" : `var(--n2n-u${this.state.mapping[j] % 7})`; }
+    color(j) { return this.isNew(j) ? "var(--n2n-u7)" : `var(--n2n-u${this.state.mapping[j] % 7})`; }
 
     name(j) { return this.isNew(j) ? `new ${j - this.n + 1}` : names(this.state.mapping)[j]; }
 
