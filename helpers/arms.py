@@ -53,9 +53,9 @@ class Look(NamedTuple):
         return "" if self.dash == "-" else " ".join(f"{2 * length:g}" for length in self.dash[1])
 
 
-# The color says how the weights began: blue and green are copies, purple an identity layer, vermilion random new
-# weights in a trained network, black random weights everywhere; orange did not grow. Two arms have one color only where
-# they are never in one panel, or where they differ in size alone.
+# In most figures the color says how the weights began: blue and green are copies, purple an identity layer, vermilion
+# random new weights in a trained network, black random weights everywhere; orange did not grow. Two arms of one study
+# that have one color differ in dash and marker.
 ARMS = {
     "teacher": Look("teacher", GRAY, DASHES[2], "P"),
     "teacher_continued": Look("continued teacher", ORANGE, DASHES[4], "D"),
