@@ -43,16 +43,13 @@ def test_page_for_lost_readers_stands_alone_and_leads_back(html):
     assert urljoin(root, "book/index.html") in targets
 
 
-MOVED = yaml.safe_load(text_of(address.ROOT / "_config.yml"))["sphinx"]["config"]["redirects"]
-
-
 @pytest.mark.browser
-@pytest.mark.parametrize("old", MOVED)
+@pytest.mark.parametrize("old", toc.moved())
 def test_an_old_address_leads_to_the_same_place_of_the_page(html, browser, old):
     assert old not in toc.documents()
     page = browser.new_page()
     page.goto((html / f"{old}.html").as_uri() + "#summary")
-    page.wait_for_url((html / "book" / MOVED[old]).as_uri() + "#summary")
+    page.wait_for_url((html / "book" / toc.moved()[old]).as_uri() + "#summary")
     assert page.locator("#summary").count() == 1
     page.close()
 

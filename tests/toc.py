@@ -16,6 +16,12 @@ def documents(root=ROOT):
     return [toc["root"], *(chapter["file"] for part in toc["parts"] for chapter in part["chapters"])]
 
 
+def moved(root=ROOT):
+    """Return {old name: file beside it} of the pages that had other names once."""
+    config = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
+    return config["sphinx"]["config"]["redirects"]
+
+
 def chapters(root=ROOT):
     """Return the paths of the notebooks among the pages of `_toc.yml`, in reading order."""
     return [path for path in (root / f"{name}.ipynb" for name in documents(root)) if path.exists()]
