@@ -195,6 +195,8 @@ def test_with_one_output_gradients_have_one_direction():
     for way in SPLITS:
         panel.way = way
         assert abs(panel.cosine) == pytest.approx(1)
+    assert "cosine" not in panel.picture()[2]
+    assert "cosine" in explore.widen().picture()[2]
 
 
 def test_copies_that_nothing_comes_back_to_have_no_cosine():
