@@ -308,12 +308,14 @@ def _tie_products(a, b):
             return x[0].become((y,))
     left, right = list(reversed(a)), list(reversed(b))
     while left and right:
-        for stack in (left, right):  # what was tied meanwhile may have become something else
-            row = normal(((stack.pop(),),))
-            stack.extend(reversed(row[0]) if len(row) == 1 else [row])
         x, y = left.pop(), right.pop()
         if _size(x) == _size(y):
             _tie(((x,),), ((y,),))
+            continue
+        now = [row[0] if len(row) == 1 else (row,) for row in (normal(((x,),)), normal(((y,),)))]
+        if now != [(x,), (y,)]:  # what was tied meanwhile has become something else
+            left.extend(reversed(now[0]))
+            right.extend(reversed(now[1]))
             continue
         (larger, stack), (smaller, other) = ((x, left), (y, right)) if _size(x) > _size(y) else ((y, right), (x, left))
         stack.extend(reversed(factor(larger, _size(smaller))))

@@ -99,6 +99,14 @@ def test_units_that_are_tied_to_themselves_at_another_place():
     assert entries(a, lambda v: 2 * v.width) == entries(b, lambda v: 2 * v.width)
 
 
+def test_units_of_one_channel_before_and_behind_units_end():
+    """Each look at the units behind could find another one before them, for ever."""
+    u, one, other = (r.Units(width, name) for width, name in ((6, "u"), (1, "one"), (1, "other")))
+    a, b = ((u, one),), ((other, u),)
+    r.tie(a, b, "they were tied")
+    assert entries(a, lambda v: 2 * v.width) == entries(b, lambda v: 2 * v.width)
+
+
 @settings(max_examples=200, deadline=None)
 @given(pairs(), pairs(), st.data())
 def test_later_ties_keep_earlier_ones(one, other, data):
