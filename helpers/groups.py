@@ -187,28 +187,31 @@ class Groups:
         why = r.reason(r.normal(row)) if row is not None and not r.units(row) else None  # they cannot widen
         entered = {units for row in reading.rows_in(layer) for units in r.members(row)}
         # Units along axes of its weights: that it makes its channels of; the same of any axis, where nothing better
-        # is found; and others, with the first weight that has them.
-        made, shared, inner = [], [], {}
+        # is found; and others, with the first weight that has them. And weights where the channels are a mere number.
+        made, shared, inner, number, counts = [], [], {}, {}, False
         for v in weights:
             value = reading.weights[id(v)]
             roles = [role.now().value for role in value.roles]
             kernel = 1 in roles
             for each, role in zip(value.rows, roles, strict=True):
                 shared += [units for units in r.members(each) if units in out - entered]
+                if why and not r.members(each) and r.reason(r.normal(each)) == why and not isinstance(why, r.Natural):
+                    number[id(v)] = v
+                    counts |= kernel and role != 1
                 if role == 1 or not kernel:
                     continue
-                if why and not r.members(each) and r.reason(r.normal(each)) == why and not isinstance(why, r.Natural):
-                    shared = shared or [r.Units(r.width(row), layer.name)]  # to stand for a number
-                    shared[0].fixed = why
                 for units in r.members(each):
                     if units in out or (why and units.fixed == why):
                         made.append(units)
                     elif not isinstance(units.fixed, r.Natural):
                         inner.setdefault(units, v)
+        if counts and not shared:
+            shared = [r.Units(r.width(row), layer.name)]  # to stand for it
+            shared[0].fixed = why
         made = made or ([] if out & entered else shared)  # where not what enters is divided, but what leaves
         self.made.update(made)
         if made:
-            self._join(layer.name, row, made)
+            self._join(layer.name, row, made).weights |= number
         elif out and not weights and len(entering := reading.enters.get(layer, ())) > 1:
             entered = [
                 units

@@ -66,7 +66,7 @@ class Growth(list):
             reason = None if new > group.width else next(filter(None, reasons), "it was not asked for")
             held = list(group.weights.values())
             shapes = [(v.shape, filling.shapes.get(id(v), v.shape)) for v in held]
-            before, after = (sum(map(math.prod, each)) for each in zip(*shapes, strict=True))
+            before, after = (sum(math.prod(pair[when]) for pair in shapes) for when in (0, 1))
             paths = [v.path for v in held]
             self.append(Grown(list(group.layers), group.width, new, before, after, reason, paths))
             if group.structural or part:
