@@ -4,7 +4,7 @@
 :seed: 1
 ```
 
-stands for `helpers.explore.widen(seed=1)`; a notebook's cell gives the same element.
+stands for `helpers.show.explore.widen(seed=1)`; a notebook's cell gives the same element.
 """
 
 import importlib
@@ -45,7 +45,7 @@ class Element(SphinxDirective):
     def run(self):
         """Return the element's markup."""
         room, name = ROOMS[self.name].split(".")
-        make = getattr(importlib.import_module(f"helpers.{room}"), name)
+        make = getattr(importlib.import_module(f"helpers.show.{room}"), name)
         play = " play" if self.options.pop("play", "") is None else ""  # a matter of the page, not of the state
         markup = make(**self.options).markup().replace(self.name, self.name + play, 1)
         return [nodes.raw("", markup, format="html")]
@@ -55,10 +55,10 @@ def add_scripts(app, pagename, templatename, context, doctree):
     """Load what the elements of a page need, and nothing where there is none."""
     tags = sorted(set(re.findall(r"<(net2net-\w+)", context.get("body") or "")))
     if tags:
-        from helpers import explore
+        from helpers.show.explore import element
 
-        app.add_css_file(explore.STYLE)
-        for name in (*explore.SHARED, *(f"{tag}.js" for tag in tags)):
+        app.add_css_file(element.STYLE)
+        for name in (*element.SHARED, *(f"{tag}.js" for tag in tags)):
             app.add_js_file(name, loading_method="defer")
     if re.search(r'class="predict admonition', context.get("body") or ""):
         app.add_js_file("predict.js", loading_method="defer")
@@ -68,7 +68,7 @@ def add_scripts(app, pagename, templatename, context, doctree):
 
 def write_digits(folder):
     """Pack the lab's digits where the page's scripts are, for the readers who ask for them."""
-    from helpers import lab
+    from helpers.show import lab
 
     folder.mkdir(exist_ok=True)
     (folder / lab.DIGITS).write_text(lab.script(), encoding="utf-8")

@@ -1,7 +1,7 @@
 """Link the names of `helpers` to their places in the reference: on every page, each at its first mention.
 
 A name is linked where it stands as code in the running text: a public name of `helpers` alone or with its arguments,
-as in `net2wider_net(teacher, 2)`; any other with its room, as in `plots.networks` or `helpers.plots.networks`.
+as in `net2wider_net(teacher, 2)`; any other with its room, as in `plots.networks` or `data.load_mnist`.
 """
 
 import re
@@ -9,7 +9,7 @@ import re
 from docutils import nodes
 from sphinx.util.nodes import make_refnode
 
-CODE = re.compile(r"(?:helpers\.)?([A-Za-z_][\w.]*)(?:\(.*\))?", re.DOTALL)
+CODE = re.compile(r"(?:helpers\.)?(?:show\.)?([A-Za-z_][\w.]*)(?:\(.*\))?", re.DOTALL)
 
 
 def places(env):
@@ -17,7 +17,7 @@ def places(env):
     found = {}
     for full, entry in env.get_domain("py").objects.items():
         if full.startswith("helpers."):
-            found[full.removeprefix("helpers.")] = full, entry
+            found[re.sub(r"^helpers\.(show\.)?", "", full)] = full, entry
     return found
 
 

@@ -16,7 +16,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 from conftest import find_chromium  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402
 
-from helpers import explore  # noqa: E402
+from helpers.show import explore  # noqa: E402
+from helpers.show.explore import element  # noqa: E402
 
 CLOCK = """() => {
     window.took = [];
@@ -50,11 +51,11 @@ def wide_teacher(units=16):
 def main():
     """Measure, and print milliseconds."""
     panel = explore.Widen(teacher=wide_teacher(), width=17, mapping=[*range(16), 0], unit=16)
-    scripts = "".join((explore.WEB / name).read_text() for name in (*explore.SHARED, f"{panel.tag}.js"))
+    scripts = "".join((element.WEB / name).read_text() for name in (*element.SHARED, f"{panel.tag}.js"))
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=find_chromium())
         page = browser.new_page(viewport={"width": 1280, "height": 900})
-        style = (explore.WEB / explore.STYLE).read_text()
+        style = (element.WEB / element.STYLE).read_text()
         page.set_content(f"<!doctype html><style>{style}</style>{panel.markup()}<script>{scripts}</script>")
         page.evaluate(CLOCK)
         box = page.get_by_label("Hidden units", exact=True).bounding_box()

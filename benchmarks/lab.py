@@ -18,7 +18,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 from conftest import find_chromium  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402
 
-from helpers import explore, lab  # noqa: E402
+from helpers.show import lab  # noqa: E402
+from helpers.show.explore import element  # noqa: E402
 
 LONG, GROWTH, APART = 50, 0.1, 0.02  # milliseconds; part of the memory; accuracy
 LAST = 20  # points of a curve that are compared, as their mean: by then rounding has led page and NumPy apart
@@ -27,13 +28,13 @@ LAB = "document.querySelector('net2net-lab')"
 
 def page_of_lab(folder):
     """A page with the lab and nothing else; its address."""
-    for path in explore.WEB.glob("*.*"):
+    for path in element.WEB.glob("*.*"):
         shutil.copy(path, folder)
     (folder / lab.DIGITS).write_text(lab.script(), encoding="utf-8")
-    scripts = "".join(f'<script defer src="{name}"></script>' for name in (*explore.SHARED, f"{lab.TAG}.js"))
+    scripts = "".join(f'<script defer src="{name}"></script>' for name in (*element.SHARED, f"{lab.TAG}.js"))
     page = folder / "page.html"
     page.write_text(
-        f'<!doctype html><meta charset="utf-8"><link rel="stylesheet" href="{explore.STYLE}">{scripts}'
+        f'<!doctype html><meta charset="utf-8"><link rel="stylesheet" href="{element.STYLE}">{scripts}'
         f"{lab.lab(speed=3).markup()}",
         encoding="utf-8",
     )

@@ -9,8 +9,8 @@ import json
 import numpy as np
 from address import ROOT
 
-from helpers import explore
 from helpers import weights as w
+from helpers.show import explore
 
 FIXTURE = ROOT / "tests" / "fixtures" / "net2net.json"
 

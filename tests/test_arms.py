@@ -5,7 +5,7 @@ import re
 import dark
 from address import ROOT
 
-from helpers import arms
+from helpers.show import arms
 from helpers.studies import STUDIES
 
 STYLE = (ROOT / "book" / "web" / "net2net.css").read_text(encoding="utf-8")
@@ -41,11 +41,11 @@ def test_the_lab_and_the_map_paint_arms_as_all_figures_do():
 
 
 def test_the_static_lab_is_painted_as_the_live_one():
-    from helpers import plots
+    from helpers.show.plots import curves
 
     lab = (ROOT / "book" / "web" / "net2net-lab.js").read_text(encoding="utf-8")
     kinds = dict(re.findall(r'^ +"?([\w-]+)"?: \{ name: .*?color: "u(\d)"', lab, re.MULTILINE))
-    assert {kind: color for kind, (color, *_) in plots.LAB.items()} == {
+    assert {kind: color for kind, (color, *_) in curves.LAB.items()} == {
         kind: arms.PALETTE[int(place)] for kind, place in kinds.items()
     }
 

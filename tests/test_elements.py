@@ -16,7 +16,8 @@ import toc
 from address import ROOT
 from test_pages import WIDTHS, Visit, barriers, read, serve
 
-from helpers import explore, growth_map, race
+from helpers.show import explore, growth_map, race
+from helpers.show.explore import element, functions
 
 pytestmark = pytest.mark.browser
 WEB = ROOT / "book" / "web"
@@ -46,12 +47,12 @@ def stage(tmp_path_factory):
     def write(*elements, theme="light"):
         name = f"page{next(numbers)}"
         tags = sorted({element.tag for element in elements})
-        scripts = "".join(f'<script defer src="{file}"></script>' for file in explore.SHARED)
+        scripts = "".join(f'<script defer src="{file}"></script>' for file in element.SHARED)
         scripts += "".join(f'<script defer src="{tag}.js"></script>' for tag in tags)
         (folder / f"{name}.html").write_text(
             f'<!doctype html><html lang="en" data-theme="{theme}"><meta charset="utf-8"><title>Elements</title>'
             '<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">'
-            f'<link rel="stylesheet" href="{explore.STYLE}">{scripts}'
+            f'<link rel="stylesheet" href="{element.STYLE}">{scripts}'
             f'<body style="margin: 16px"><main>{"".join(e.markup() for e in elements)}</main></body></html>',
             encoding="utf-8",
         )
@@ -973,7 +974,7 @@ def test_gallery_says_which_activations_are_silent(deepen, how):
         choose(deepen, name, number, how)
         assert state(deepen, "state.activation", DEEPEN) == name
         panel = explore.deepen(activation=name)
-        once = explore.ACTIVATIONS[name](explore.V)
+        once = explore.ACTIVATIONS[name](functions.V)
         change = np.abs(explore.ACTIVATIONS[name](once) - once).max()
         silent = name in ("relu", "relu6", "linear")
         wanted = ["0", "0"] if silent else [f"{change:.3f}", f"{panel.gap:.3f}"]
@@ -1080,7 +1081,7 @@ def test_a_block_wakes_up_with_its_last_weights(show):
     panel = explore.deepen(kind="block", activation="gelu", last=last)
     assert 0.3 < last < 0.5
     assert state(page, "gap", DEEPEN) == pytest.approx(panel.gap, rel=1e-12)
-    assert panel.gap == pytest.approx(np.abs(panel.student(explore.X) - panel._values(0)[:, None]).max(), rel=1e-7)
+    assert panel.gap == pytest.approx(np.abs(panel.student(functions.X) - panel._values(0)[:, None]).max(), rel=1e-7)
     assert float(readings(page)[0]) == pytest.approx(np.abs(panel.added).max(), rel=0.01)
     assert verdicts(page) == ["✗ f adds something", "✗ another function"]
     assert says(page).endswith("The function has changed.")
@@ -1154,7 +1155,7 @@ def test_pages_load_the_scripts_of_their_elements_and_no_others(html, name):
     path = html / f"{name}.html"
     text = path.read_text(encoding="utf-8")
     tags = set(re.findall(r"<(net2net-\w+)", text))
-    wanted = {*explore.SHARED, *(f"{tag}.js" for tag in tags)} if tags else set()
+    wanted = {*element.SHARED, *(f"{tag}.js" for tag in tags)} if tags else set()
     loads = [load.split("?")[0] for load in read(path).loads]
     assert {file for file in (load.rsplit("/", 1)[-1] for load in loads) if file.startswith("net2net")} == wanted
     styles = "".join((path.parent / load).read_text(encoding="utf-8") for load in loads if load.endswith(".css"))

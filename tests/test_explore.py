@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 import traitlets
 
-from helpers import Net2NetError, copy_shares, explore, function_gap, random_mapping
+from helpers import Net2NetError, copy_shares, function_gap, random_mapping
+from helpers.show import explore
+from helpers.show.explore import element, functions
 from helpers.weights import SPLITS
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -74,9 +76,9 @@ def test_face_for_pages_is_the_element_with_its_state(panel):
 
 
 def test_both_faces_are_made_from_the_same_files(panel):
-    for name in (*explore.SHARED, "net2net-widen.js"):
+    for name in (*element.SHARED, "net2net-widen.js"):
         assert (address.ROOT / "book" / "web" / name).read_text(encoding="utf-8") in panel._esm
-    assert panel._css == (address.ROOT / "book" / "web" / explore.STYLE).read_text(encoding="utf-8")
+    assert panel._css == (address.ROOT / "book" / "web" / element.STYLE).read_text(encoding="utf-8")
     assert panel._esm.rstrip().endswith('export default Net2NetElement.widget("net2net-widen");')
 
 
@@ -88,7 +90,7 @@ def test_faces_follow_the_state(panel):
 
 
 def test_explore_needs_no_keras():
-    code = "import sys; from helpers import explore; explore.widen().markup(); print('keras' in sys.modules)"
+    code = "import sys; from helpers.show import explore; explore.widen().markup(); print('keras' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=address.ROOT, check=True)
     assert run.stdout.strip() == "False"
 
@@ -162,7 +164,7 @@ def test_gradients_are_those_of_tensorflow(panel, way):
 
     panel.way = way
     w1, b1, w2, b2 = panel.weights
-    hidden = tf.constant(np.tanh(explore.X @ w1 + b1))
+    hidden = tf.constant(np.tanh(functions.X @ w1 + b1))
     with tf.GradientTape() as tape:
         tape.watch(hidden)
         loss = tf.reduce_mean(tf.reduce_sum((hidden @ w2 + b2) ** 2, axis=1)) / 2
@@ -356,7 +358,7 @@ def test_only_idempotent_activations_are_silent(name, layers):
     silent = name in ("relu", "relu6", "linear") or layers == 0
     assert (panel.gap == 0) == silent
     assert ("the function is kept" in bundle(panel)["text/plain"]) == silent
-    wanted = function_gap(explore.deepen(activation=name, layers=0).student, panel.student, explore.X)
+    wanted = function_gap(explore.deepen(activation=name, layers=0).student, panel.student, functions.X)
     assert panel.gap == pytest.approx(wanted, abs=1e-6), "float32 constants in Keras"
 
 

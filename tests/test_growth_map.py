@@ -15,7 +15,8 @@ import traitlets
 from address import ROOT
 from test_pages import barriers
 
-from helpers import Net2NetError, experiments, explore, growth_map, measures, plots
+from helpers import Net2NetError, experiments, measures
+from helpers.show import explore, growth_map, plots
 
 stage, address, show = test_elements.stage, test_elements.address, test_elements.show
 in_notebook = test_elements.in_notebook
@@ -254,7 +255,7 @@ def test_directive_finds_what_makes_each_element():
     assert set(elements.ROOMS) == scripts - {"net2net-element"}
     for maker in elements.ROOMS.values():
         room, name = maker.split(".")
-        assert callable(getattr(importlib.import_module(f"helpers.{room}"), name))
+        assert callable(getattr(importlib.import_module(f"helpers.show.{room}"), name))
     assert {"frontier", "grown", "arm", "rival", "budget", "fraction"} <= set(elements.Element.option_spec)
 
 

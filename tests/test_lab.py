@@ -16,8 +16,9 @@ import test_elements
 from test_elements import labeled
 from test_pages import WIDTHS, Visit, barriers
 
-from helpers import data, lab
+from helpers import data
 from helpers import weights as w
+from helpers.show import lab
 
 stage, address, show = test_elements.stage, test_elements.address, test_elements.show
 in_notebook = test_elements.in_notebook

@@ -11,8 +11,10 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from helpers import plots, weights
+from helpers import weights
 from helpers.measures import Paired
+from helpers.show import plots
+from helpers.show.plots import canvas, curves
 
 RNG = np.random.default_rng(0)
 W1, W2 = np.array([[1.0, -2.0, 0.5], [0.0, 3.0, -1.0]]), np.array([[1.0], [4.0], [-2.0]])
@@ -74,7 +76,7 @@ CALLS = {
         "Test loss, less that of the same network from scratch",
     ),
     "lab_curves": lambda: plots.lab_curves(
-        {kind: (kind, np.arange(3), np.array([0.1, 0.8, 0.9])) for kind in list(plots.LAB)[:6]}
+        {kind: (kind, np.arange(3), np.array([0.1, 0.8, 0.9])) for kind in list(curves.LAB)[:6]}
     ),
 }
 
@@ -90,7 +92,7 @@ def texts(figure):
 def test_figure_draws_small_and_within_its_frame(name):
     figure = CALLS[name]()
     assert isinstance(figure, Figure)
-    assert figure.get_size_inches()[0] == plots.WIDTH
+    assert figure.get_size_inches()[0] == canvas.WIDTH
     assert figure.get_size_inches()[1] <= 7
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
@@ -332,7 +334,7 @@ def test_training_panels_share_looks_and_scales():
     assert [axes.get_ylim() for axes in figure.axes[2:4]] == [(0.5, 1)] * 2
     left, right = (figure.axes[row].get_ylim() for row in (0, 1))
     assert left == right, "panels of one row share their scale"
-    assert figure.get_size_inches()[0] == plots.WIDTH
+    assert figure.get_size_inches()[0] == canvas.WIDTH
 
 
 def test_training_panels_name_the_arm_without_rows():

@@ -1,5 +1,6 @@
 """The project's own files: one address, one version, no bounds that break Colab, no traces of a machine."""
 
+import ast
 import functools
 import inspect
 import re
@@ -366,3 +367,25 @@ def test_public_functions_say_what_they_take_and_give():
             bare = [each for each, parameter in signature.parameters.items() if parameter.annotation is parameter.empty]
             assert not bare, f"{name}: {bare}"
             assert signature.return_annotation is not signature.empty, name
+
+
+# ------------------------------------------------------------------ the rooms
+
+
+def test_what_is_looked_at_is_in_short_files():
+    files = [*(ROOT / "helpers" / "show").rglob("*.py")]
+    assert len(files) > 10
+    assert {path.name: n for path in files if (n := len(path.read_text(encoding="utf-8").splitlines())) > 400} == {}
+
+
+def test_nothing_that_computes_knows_what_is_looked_at():
+    def modules(path):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                yield from (each.name for each in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                yield from (f"{node.module}.{each.name}" for each in node.names)
+
+    below = [path for path in (ROOT / "helpers").rglob("*.py") if "show" not in path.parts]
+    assert [path.name for path in below if any(name.startswith("helpers.show") for name in modules(path))] == []
+    assert any(name.startswith("helpers.show") for name in modules(ROOT / "helpers" / "show" / "race.py"))

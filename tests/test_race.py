@@ -15,7 +15,8 @@ from address import ROOT
 from test_elements import drag, labeled
 from test_pages import barriers
 
-from helpers import Net2NetError, arms, experiments, measures, race
+from helpers import Net2NetError, experiments, measures
+from helpers.show import arms, race
 
 stage, address, show = test_elements.stage, test_elements.address, test_elements.show
 in_notebook = test_elements.in_notebook

@@ -18,9 +18,14 @@ from test_pages import Visit, read, serve
 
 import helpers
 
-PARTS = ("data", "experiments", "explore", "lab", "measures", "networks", "plots", "studies", "tasks")
+PARTS = ("data", "experiments", "measures", "networks", "studies", "tasks")
+SHOW = ("explore", "lab", "plots")
 STUDY = ("costs", "language", "optimizer_state", "recorder", "states", "trajectories", "updates")
-ROOMS = ("helpers", *(f"helpers.{part}" for part in PARTS), *(f"helpers.study.{part}" for part in STUDY))
+ROOMS = (
+    "helpers",
+    *(f"helpers.{part}" for part in PARTS),
+    *(f"helpers.{room}.{part}" for room, parts in {"study": STUDY, "show": SHOW}.items() for part in parts),
+)
 
 
 @pytest.fixture(scope="module")

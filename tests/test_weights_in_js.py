@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from address import ROOT
 
-from helpers import explore
+from helpers.show import explore
 from helpers.weights import SPLITS
 
 pytestmark = pytest.mark.browser

@@ -1,7 +1,7 @@
 /* <net2net-deepen kind="dense" activation="relu" layers="1" v="2" teacher='...' image='...' size='[3, 3]' tap='[1, 1]' last="0">
 
    Identity layers put into a network by hand: behind a dense layer, with an activation to choose, or behind a
-   convolution, with the 1 of its kernel where it belongs or beside; or a block x + f(x) whose last weights begin at 0. helpers/explore.py writes the element and is its
+   convolution, with the 1 of its kernel where it belongs or beside; or a block x + f(x) whose last weights begin at 0. helpers/show/explore writes the element and is its
    other face; state and meaning are those of `helpers.explore.Deepen`. */
 
 {

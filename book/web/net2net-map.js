@@ -15,7 +15,7 @@
     "continued teacher": "the continued teacher",
     frontier: "the best size for the budget",
   };
-  const LINES = {  // short names, for the ends of lines; colors and dashes as in helpers/plots.py
+  const LINES = {  // short names, for the ends of lines; colors and dashes as in helpers/show/plots
     "continued teacher": { name: "continued teacher", color: "var(--n2n-u4)", dash: "" },
     scratch: { name: "from scratch", color: "var(--n2n-u5)", dash: "6 3" },
     frontier: { name: "best size", color: "var(--n2n-u2)", dash: "9 3 2 3" },

@@ -1,7 +1,7 @@
 /* <net2net-race study='{"name", "axes", "arms", "ends"}' axis="updates" measure="val_accuracy" guess="" at="0">
 
    A reader guesses which arm of a study ends highest; then its recorded runs are played, and time goes on as they were
-   measured. helpers/race.py writes the element with names and looks, medians and ranges over the seeds, and is its other
+   measured. helpers/show/race.py writes the element with names and looks, medians and ranges over the seeds, and is its other
    face: what is said here, `Race.words` says there. Nothing is interpolated in what is said: the value of an arm is the
    last one measured. */
 

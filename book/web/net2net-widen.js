@@ -1,7 +1,7 @@
 /* <net2net-widen teacher='{"w1", "b1", "w2", "b2", "activation"}' width="8" seed="0" ...>
 
    A small network from one number to one or two, whose hidden layer is widened by hand. Every unit is one column, in
-   the order of the data from below: weight in, bias, unit, share, weights out. helpers/explore.py writes the element
+   the order of the data from below: weight in, bias, unit, share, weights out. helpers/show/explore writes the element
    and is its other face; state and meaning are those of `helpers.explore.Widen`. With the attribute `play` it grows once
    by itself, unit by unit, until a hand comes or where motion is not wanted. */
 

