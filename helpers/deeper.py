@@ -1,10 +1,6 @@
 """Model in, model out: deeper students of a trained Keras model, whose new layers or blocks begin as the identity."""
 
-import contextlib
-import difflib
-import operator
 import warnings
-from collections import Counter
 from typing import Any
 
 import keras
@@ -13,12 +9,13 @@ from keras import layers as kl
 
 from helpers import blocks as bl
 from helpers import building as bd
-from helpers import identities, proof, repeating, training
+from helpers import identities, places, proof, repeating, training
 from helpers import reading as rd
 from helpers.checks import Net2NetError, check_choice, check_width, generator
 from helpers.identities import KINDS, ParametricActivation, ResidualBlock
 from helpers.proof import function_gap
 from helpers.report import GROWN, Deepened, Deepening, Left
+from helpers.zeros import Changes
 
 __all__ = ["ParametricActivation", "ResidualBlock", "function_gap", "net2deeper_net"]
 
@@ -116,7 +113,7 @@ def net2deeper_net(
     rd.check(teacher)
     names, rng = _names(after), generator(seed)
     if bd.is_plain(teacher):
-        plan = _Plan(_Graph(teacher), names, init, activation)
+        plan = _Plan(places.Graph(teacher), names, init, activation)
         if kernel_size is not None and not plan.sized():
             raise Net2NetError(f"kernel_size: expected none, since no new layer is a convolution, got {kernel_size!r}")
         if batch_norm and not plan.places:
@@ -125,7 +122,7 @@ def net2deeper_net(
     else:
         student, origin, report = _of_a_class(teacher, names, init, rng)
     if init in repeating.EXACT:
-        _check_same(teacher, student, x)
+        report.unasked = _check_same(teacher, student, x)
     training.compiled_alike(teacher, student)
     law, gathered = training.goes_on(teacher, student, training.AsBefore(origin), optimizer)
     if gathered and isinstance(law, str):
@@ -168,7 +165,7 @@ def _of_a_class(teacher, names, init, rng):
 
 def _left(blocks):
     """What is no block among blocks, for the report."""
-    return [Left(layer.name, str(why), isinstance(why, bl.Changes)) for layer, why in blocks.left().items()]
+    return [Left(layer.name, str(why), isinstance(why, Changes)) for layer, why in blocks.left().items()]
 
 
 def _beside(blocks, layers):
@@ -195,7 +192,7 @@ def _chosen(blocks, name):
 
 def _none(model, blocks):
     """The error that a model has no blocks, with a reason that sums in it give."""
-    left = sorted(blocks.left().items(), key=lambda each: isinstance(each[1], bl.Changes))
+    left = sorted(blocks.left().items(), key=lambda each: isinstance(each[1], Changes))
     told = "no layer adds what enters it to what it makes of it"
     if left:
         told = f"layer {left[0][0].name!r} is none, because {left[0][1]}"
@@ -207,8 +204,8 @@ def _elsewhere(blocks):
     """What to do with a model of a class of its own where no blocks come."""
     kind = type(blocks.model).__name__
     if blocks.nodes:
-        graph = _Graph(keras.Model(rd.inputs_of(blocks.model), blocks.model.outputs))
-        free = [each for each in graph.calls if isinstance(each, kl.Layer) and not _no_room(graph, each)]
+        graph = places.Graph(keras.Model(rd.inputs_of(blocks.model), blocks.model.outputs))
+        free = [each for each in graph.calls if isinstance(each, kl.Layer) and not places.no_room(graph, each)]
         plain, near = (
             [repr(each.name) for each in free if (each in blocks.near) is nearly] for nearly in (False, True)
         )
@@ -273,7 +270,7 @@ class _Plan:
     def _layers(self):
         """Every Dense and convolution that an identity can follow."""
         for layer in self.known:
-            place = identities.place(self.graph, layer)
+            place = places.place(self.graph, layer)
             how, why = self._activation(place)
             if why is None:
                 self.places.append((place, how))
@@ -288,21 +285,21 @@ class _Plan:
     def _leave(self):
         """Tell of each Dense and convolution that none comes behind it, since blocks alone are repeated."""
         for layer in _beside(self.all, self.known):
-            _, why = self._activation(identities.place(self.graph, layer))
+            _, why = self._activation(places.place(self.graph, layer))
             self.left.append(Left(layer.name, why or "blocks alone are repeated; name it in `after`", True))
 
     def _activation(self, place):
         """The activation that a new layer gets, and why none can come."""
         ways = ("same", "parametric", "linear") if self.activation == "first" else (self.activation,)
         for way in ways:
-            if (why := identities.reason(self.graph, place, way)) is None:
+            if (why := places.reason(self.graph, place, way)) is None:
                 return way, None
         return None, why
 
     def _follow(self, name):
-        layer = _named(self.graph, name)
+        layer = places.named(self.graph, name)
         if layer in self.known:
-            place = identities.place(self.graph, layer)
+            place = places.place(self.graph, layer)
             how, why = self._activation(place)
             if why:
                 raise Net2NetError(f"after: layer {name!r} cannot be followed: {why}")
@@ -312,7 +309,7 @@ class _Plan:
         block = next((block for block in self.all.found.values() if name in block.names), None)
         if block is not None:
             self.blocks.append(block)
-        elif why := _no_room(self.graph, layer):
+        elif why := places.no_room(self.graph, layer):
             raise Net2NetError(f"after: layer {name!r} cannot be followed: {why}")
         elif (why := self.all.near.get(layer)) and self.init not in repeating.DRAWN:
             raise Net2NetError(
@@ -329,7 +326,7 @@ class _Plan:
     def student(self, kernel_size, batch_norm, x, rng):
         """The student, where its weights come from, and the report."""
         graph, init, behind, told = self.graph, self.init, {}, Deepened((), self.left)
-        free = _Names(graph.model)
+        free = places.Names(graph.model)
         news = [
             identities.new_layers(place, how, kernel_size, batch_norm, init, rng, free) for place, how in self.places
         ]
@@ -355,12 +352,14 @@ class _Plan:
         builder.fill(student, lambda old_weight, _: old_weight.numpy())
         bd.check_told([*builder.made.items(), *(pair for each in repeats for pair in each.copies.items())])
         for i, each in enumerate(repeats):
-            block = repeating.as_begun(self.all, each.block, each.copies.items(), init)
+            block = repeating.as_begun(each.block, each.copies.items(), init)
             repeats[i] = each._replace(block=block)
             told.append(_told(block, each.layers, init))
         self._begin(builder, news, repeats, told, rng)
-        places = [place for place, _ in self.places]
-        for new, (mean, variance) in zip(news, _statistics(graph, places, x), strict=True) if batch_norm else ():
+        followed = [place for place, _ in self.places]
+        for new, (mean, variance) in (
+            zip(news, places.statistics(graph, followed, x), strict=True) if batch_norm else ()
+        ):
             norm = new["batch_norm"]  # its scale and shift undo its statistics
             norm.set_weights([np.sqrt(variance + norm.epsilon), mean, mean, variance])
         pairs = [
@@ -384,116 +383,11 @@ class _Plan:
                 kernel.assign(keras.initializers.GlorotUniform(int(rng.integers(2**31)))(kernel.shape))
 
 
-class _Names:
-    """Names that no layer of a model has: NAME_deeper, NAME_deeper_2, ..."""
-
-    def __init__(self, model):
-        self.taken = {layer.name for layer in model._flatten_layers()}
-
-    def __call__(self, name, suffix=""):
-        name = f"{name}_deeper{suffix}"
-        name = next(n for n in (name, *(f"{name}_{k}" for k in range(2, len(self.taken) + 3))) if n not in self.taken)
-        self.taken.add(name)
-        return name
-
-
-# The graph of a teacher
-
-
-class _Graph:
-    """Which layers read what others give, in a model and in the plain graphs inside it."""
-
-    def __init__(self, model):
-        self.model, self.calls, self.tensors, self.readers, self.makers = model, Counter(), {}, {}, {}
-        self._walk(model)
-        self.ends = {self.makers.get(id(x)) for x in model.outputs}
-        bd.check_shared(self.calls)
-
-    def _walk(self, model):
-        for node in bd.nodes_of(model):
-            layer = node.operation
-            if plain := bd.is_plain(layer):
-                self._walk(layer)
-            else:
-                self.calls[layer] += 1
-                self.tensors.setdefault(layer, node.outputs[0])
-            for x in node.input_tensors:
-                self.readers.setdefault(self.makers.get(id(x)), set()).add(layer)
-            for i, x in enumerate(node.outputs):
-                self.makers[id(x)] = self.makers.get(id(layer.outputs[i])) if plain else layer
-
-
-# Where new layers go
-
-
-def _named(graph, name):
-    found = [layer for layer in graph.calls if layer.name == name]
-    names = [layer.name for layer in graph.calls if isinstance(layer, kl.Layer)]
-    if not found:
-        near = difflib.get_close_matches(name, names, n=3, cutoff=0.5) or names[:5]
-        raise Net2NetError(f"after: the model has no layer {name!r}; near names: {', '.join(map(repr, near))}")
-    if len(found) > 1:
-        raise Net2NetError(
-            f"after: {len(found)} layers are called {name!r}, in different nested models; give them names of their own"
-        )
-    return found[0]
-
-
-def _no_room(graph, layer):
-    """Why no residual block can follow a layer."""
-    if graph.calls[layer] > 1:
-        return "it is called several times"
-    if layer in graph.ends:
-        return "it makes the model's output; name a hidden layer"
-    if (count := len(layer.output if isinstance(layer.output, (list, tuple)) else [0])) > 1:
-        return f"it gives {count} tensors"
-    if len(layer.output.shape) < 2 or layer.output.shape[-1] is None:
-        return "how many channels it gives is not known"
-    if "float" not in layer.output.dtype:
-        return f"it gives {layer.output.dtype}"
-    return None
-
-
-def _batch(x, start):
-    return keras.tree.map_structure(operator.itemgetter(slice(start, start + 32)), x)
-
-
-def _statistics(graph, blocks, x):
-    """Mean and variance of the channels behind each block, in one pass over `x` that keeps no layer's outputs."""
-    for block in blocks:
-        if block.end not in graph.model.layers:
-            raise Net2NetError(
-                f"batch_norm: layer {block.end.name!r} is inside a nested model, where statistics are not measured; "
-                "leave batch_norm out, or flatten the model"
-            )
-    model = keras.Model(rd.inputs_of(graph.model), [graph.tensors[block.end] for block in blocks])
-    moments = [[] for _ in blocks]  # of each example: means and variances
-    try:
-        with proof.states_kept(graph.model):
-            for start in range(0, len(keras.tree.flatten(x)[0]), 32):
-                outputs = keras.tree.flatten(model.predict_on_batch(_batch(x, start)))
-                for values, found in zip(outputs, moments, strict=True):
-                    values = values.reshape(len(values), -1, values.shape[-1]).astype("float64")
-                    found.append(np.stack([values.mean(axis=1), values.var(axis=1)]))
-        moments = [np.concatenate(found, axis=1) for found in moments]
-    except Exception as error:
-        wanted = ", ".join(str(tensor.shape) for tensor in graph.model.inputs)
-        raise Net2NetError(
-            f"x: expected inputs of the teacher, arrays of shape {wanted} with at least one example; on what came it "
-            f"cannot be called: {error}"
-        ) from error
-    for block, found in zip(blocks, moments, strict=True):
-        if not np.isfinite(found).all():
-            raise Net2NetError(
-                f"x: what layer {block.end.name!r} gives for it is not finite, so it has no mean; look for NaN in x, "
-                "and in the teacher's weights"
-            )
-    # The variance of all is that within the examples and that between them.
-    return [(means.mean(axis=0), variances.mean(axis=0) + means.var(axis=0)) for means, variances in moments]
-
-
 def _check_same(teacher, student, x):
-    """Refuse a student that gives other numbers, for what settings do not tell of, or what makes more of rounding."""
+    """Refuse a student that gives other numbers, for what settings do not tell of, or what makes more of rounding.
+
+    Return why it was not asked, if so.
+    """
     layers = list(teacher._flatten_layers())
     out = next((layer.mask_value for layer in layers if isinstance(layer, kl.Masking)), 0)
 
@@ -510,12 +404,14 @@ def _check_same(teacher, student, x):
             return [proof.outputs(model, few) for model in models]
 
     for spec in [spec for length in rd.LENGTHS for spec in rd.specs_of(teacher, length)]:
-        few = drawn(spec) if x is None else _batch(x, 0)
-        with contextlib.suppress(Net2NetError):  # the teacher may take no such numbers
+        few = drawn(spec) if x is None else places.batch(x, 0)
+        try:
             (left,) = asked(teacher)
             break
+        except Net2NetError as error:
+            why = error
     else:
-        return
+        return f"the teacher cannot be called on what is drawn: {why}"
     (right,) = asked(student)
     # Inputs, and models, compute nothing by themselves: their type is what is set when they are made.
     types = {layer.compute_dtype for layer in layers if not isinstance(layer, (kl.InputLayer, keras.Model))}
@@ -525,9 +421,9 @@ def _check_same(teacher, student, x):
 
     limit = gap_to([0] * len(left)) * max(proof.ROUNDING.get(dtype, 0.1) for dtype in types)
     if (gap := gap_to(right)) <= limit:
-        return
-    if not gap_to(asked(teacher, teacher)[1]) <= limit:  # one that draws, or has states, is not the same itself
-        return
+        return None
+    if not gap_to(asked(teacher, teacher)[1]) <= limit:
+        return "the teacher draws, or has states, and does not give the same twice itself"
     told = f"a difference of {gap:.2g}, beside a largest output of {gap_to([0] * len(left)):.2g}"
     if x is not None:
         raise Net2NetError(

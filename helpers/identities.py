@@ -1,7 +1,5 @@
 """New layers that begin as the identity, and what they follow."""
 
-from typing import NamedTuple
-
 import keras
 import numpy as np
 from keras import layers as kl
@@ -112,15 +110,6 @@ class ResidualBlock(kl.Layer):
         return super().get_config() | how
 
 
-class Place(NamedTuple):
-    """A layer to follow, the last layer of its own (batch normalization, activation), its activation and its shape."""
-
-    layer: kl.Layer
-    end: kl.Layer
-    activation: object
-    shape: tuple
-
-
 # What follows a layer is a plain convolution where its own kind has no identity of its own.
 KINDS = {kl.Dense: kl.Dense} | {
     getattr(kl, name): getattr(kl, f"Conv{d}D")
@@ -128,71 +117,6 @@ KINDS = {kl.Dense: kl.Dense} | {
     for name in (f"Conv{d}D", f"Conv{d}DTranspose", f"SeparableConv{d}D", f"DepthwiseConv{d}D")
     if hasattr(kl, name)
 }
-ACTIVATIONS = (kl.Activation, kl.ReLU, kl.LeakyReLU, kl.ELU, kl.PReLU, kl.Softmax, ParametricActivation)
-
-
-def place(graph, layer):
-    """The place behind a layer, and behind what is its own."""
-    end, activation, passed = layer, layer.activation, set()
-    while activation is keras.activations.linear:
-        reader, *others = graph.readers.get(end) or [None]
-        if others or reader in passed or not isinstance(reader, (kl.BatchNormalization, *ACTIVATIONS)):
-            break  # a normalization that is shared can read itself
-        end = reader
-        passed.add(end)
-        if not isinstance(end, kl.BatchNormalization):
-            activation = end
-    return Place(layer, end, activation, graph.tensors[end].shape)
-
-
-def reason(graph, block, new_activation):
-    """Why no identity can follow a block."""
-    layer, end, activation, _ = block
-    name = getattr(activation, "__name__", getattr(activation, "name", activation))
-    if graph.calls[end] > graph.calls[layer]:
-        return f"layer {end.name!r} behind it is shared with other layers; give it one of its own"
-    if end in graph.ends:
-        return "it makes the model's output; name a hidden layer"
-    if getattr(layer, "quantization_mode", None):
-        return "it is quantized; let the model grow first, and quantize the student"
-    if getattr(layer, "data_format", None) == "channels_first":
-        return "it has its channels first; build it with data_format='channels_last'"
-    if new_activation == "linear":
-        return None
-    once, twice, weights = _applied(block, "float64" if new_activation == "same" else layer.compute_dtype)
-    if new_activation == "same" and (weights or not np.array_equal(once, twice)):  # weights change in training
-        return (
-            f"its activation {name!r} is not idempotent (applied twice, it gives other values than once), so an "
-            "identity layer with it would change the function; relu, relu6 and linear are idempotent. With "
-            "activation='first', 'linear' or 'parametric' a new layer can follow"
-        )
-    if new_activation == "parametric" and not np.isfinite(twice).all():
-        return (
-            f"its activation {name!r}, applied twice, is soon larger than any number, and no blend with that can be "
-            "taken; use activation='linear'"
-        )
-    return None
-
-
-def _applied(block, dtype):
-    """What an activation gives for small and large numbers, applied once and twice, and the weights that it has."""
-    steps = np.concatenate([np.linspace(-8, 8, 257), *(sign * np.geomspace(1e-6, 1e3, 64) for sign in (1, -1))])
-    steps = np.concatenate([np.sort(steps), np.random.default_rng(0).permutation(steps)])  # among their like, and mixed
-    sides = [min(side or 3, 3) for side in block.shape[1:-1]] + [block.shape[-1] or 8]
-    steps = np.resize(steps, (-(-len(steps) // np.prod(sides)), *sides))
-    function = block.activation
-    try:
-        if isinstance(function, kl.Layer) and not function.built:
-            function = type(function).from_config(function.get_config())
-        with keras.StatelessScope():  # leaves no trace in a layer
-            once = function(keras.ops.cast(steps, dtype))
-            twice = function(once)
-        return *(np.asarray(keras.ops.cast(v, "float64")) for v in (once, twice)), getattr(function, "weights", None)
-    except Exception:  # a function of the user's may fail in any way; then nothing is known of it
-        return np.nan, 0.0, None
-
-
-# What new layers are
 
 
 def new_layers(block, activation, kernel_size, batch_norm, init, rng, name):

@@ -325,10 +325,15 @@ def _ask(reading, student, x):
     for a, b in zip(left, right, strict=True):
         a, b = (y.astype(np.promote_types(y.dtype, "float64")) for y in (a, b))
         known = np.isfinite(a)
+        if not np.array_equal(known, np.isfinite(b)):
+            raise Net2NetError(
+                "student: its outputs are not finite at other places than the teacher's, as where numbers grow too "
+                "large for their type; let the model compute in float32, or leave the check out with check=False"
+            )
         if not a[known].size:
             continue
         asked = True
-        gap, largest = np.abs(a - b)[known].max(), np.abs(a[known]).max()
+        gap, largest = np.abs(a[known] - b[known]).max(), np.abs(a[known]).max()
         if not gap <= limit * largest:
             raise Net2NetError(
                 f"student: it would give other outputs than the teacher, by {gap:.2g} beside a largest output of "

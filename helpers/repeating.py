@@ -13,6 +13,7 @@ from helpers import building as bd
 from helpers import classes
 from helpers import settings as st
 from helpers.checks import Net2NetError
+from helpers.zeros import NoBlock, Run
 
 INITS = ("net2deeper", "fresh", "stacking", "randominit")
 EXACT = ("net2deeper", "fresh")
@@ -133,14 +134,15 @@ class Class:
             bd.build_like(self.model, student)
         at, places = self._order(chosen)
         order = [(self.blocks.calls[k], block) for k, block in at]
-        function, calls = b.Blocks.traced(student)
+        run = Run(student)
+        calls = run.calls
         if [_kind(old) for old, _ in order] != [_kind(layer) for layer, *_ in calls]:
             raise Net2NetError(
                 f"after: {type(self.model).__name__} {self.model.name!r}, made with "
                 f"{', '.join(f'{path[-1]}={values[path] + n}' for path, n in count.items())}, runs other layers than "
                 "its teacher with these blocks repeated"
             )
-        ours, theirs = (b.steps(*run) if init in EXACT else () for run in (self.blocks.run, (function.graph, calls)))
+        ours, theirs = (each.steps() if init in EXACT else () for each in (self.blocks.run, run))
         for (k, block), its in zip(at, theirs, strict=False):
             if block is None and its != ours[k]:
                 raise Net2NetError(
@@ -159,7 +161,7 @@ class Class:
         begun = {}
         for block in chosen:
             pairs = [(old, new) for (old, its), new in zip(order, news, strict=True) if its is block]
-            begun[block.end] = as_begun(self.blocks, block, pairs, init)
+            begun[block.end] = as_begun(block, pairs, init)
             begin(pairs, begun[block.end].zeros, init)
         if init == "stacking":
             both = [tuple([news[i] for i in place] for place in pair) for pair in places]
@@ -249,14 +251,14 @@ def _merged(layer, weight):
     return weight if key is None else getattr(layer, key)
 
 
-def as_begun(blocks, block, pairs, init):
+def as_begun(block, pairs, init):
     """A block with the zeros that its copy needs, where fresh weights begin as they were drawn."""
     if init != "fresh":
         return block
     begun = {id(weight): not keras.ops.any(its) for old, new in pairs for weight, its in _pairs(old, new)}
     try:
-        return blocks.begins(block, begun)
-    except b.NoBlock as error:
+        return block.begins(begun)
+    except NoBlock as error:
         raise Net2NetError(
             f"init: 'fresh' cannot be used for block {block.names[0]!r}, whose new weights are zeros where they would "
             f"have to let others learn: {error}; use init='net2deeper', which copies its weights"

@@ -136,14 +136,16 @@ class Growth(list):
         return table + "".join(f"<p>{html.escape(line)}</p>" for line in self._asked())
 
     def _asked(self):
-        return (
-            [f"It runs the teacher's operations, but was not asked on numbers: {self.unasked}"] if self.unasked else []
-        )
+        return [f"It runs the teacher's operations, but {_unasked(self)}"] if self.unasked else []
 
 
 def _reference(model):
     """A weak reference to a model's optimizer; None where there is none."""
     return weakref.ref(model.optimizer) if getattr(model, "compiled", False) else None
+
+
+def _unasked(report):
+    return f"was not asked on numbers: {report.unasked}"
 
 
 def _went_on(law, optimizer):
@@ -180,12 +182,12 @@ class Deepened(list):
     Attributes
     ----------
     left : list of Left
-    optimizer : str or None
+    optimizer, unasked : str or None
         As in `Growth`.
     """
 
     HEAD = ("behind", "new", "parameters", "how")
-    optimizer = None
+    optimizer = unasked = None
 
     def __init__(self, deepened, left):
         super().__init__(deepened)
@@ -209,10 +211,14 @@ class Deepened(list):
         lines = [
             "  ".join([row[0].ljust(wide[0]), row[1].ljust(wide[1]), row[2].rjust(wide[2]), row[3]]) for row in rows
         ]
-        return "\n".join(lines + ([f"The optimizer {self.optimizer}."] if self.optimizer else []))
+        lines += [f"The optimizer {self.optimizer}."] if self.optimizer else []
+        return "\n".join([*lines, *self._asked()])
 
     def _repr_html_(self):
-        return g.table(self.HEAD, self._rows())
+        return g.table(self.HEAD, self._rows()) + "".join(f"<p>{html.escape(line)}</p>" for line in self._asked())
+
+    def _asked(self):
+        return [f"The student {_unasked(self)}"] if self.unasked else []
 
 
 def growth(student: keras.Model) -> Growth | Deepened:

@@ -750,3 +750,24 @@ def test_errors_say_what_was_expected_and_what_came(name):
     call, message = ERRORS[name]
     with pytest.raises(Net2NetError, match=message):
         call()
+
+
+@pytest.mark.parametrize("kind", ["abroad", "draws"])
+def test_a_teacher_that_cannot_be_asked_is_told(kind):
+    class Abroad(kl.Layer):
+        def call(self, x):
+            if not isinstance(x, keras.KerasTensor) and hasattr(x, "numpy"):
+                raise NotImplementedError("not on this machine")
+            return x
+
+    class Draws(kl.Layer):
+        def call(self, x):
+            return x + keras.random.normal(keras.ops.shape(x))
+
+    layer, why = {"abroad": (Abroad(), "not on this machine"), "draws": (Draws(), "the teacher draws")}[kind]
+    teacher = keras.Sequential([keras.Input((3,)), kl.Dense(4, activation="relu", name="a"), layer, kl.Dense(2)])
+    report = growth(net2deeper_net(teacher, "a"))
+    assert why in report.unasked
+    assert f"The student was not asked on numbers: {report.unasked}" in str(report)
+    assert why in report._repr_html_()
+    assert growth(net2deeper_net(keras.Sequential([keras.Input((3,)), kl.Dense(4), kl.Dense(2)]))).unasked is None

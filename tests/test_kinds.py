@@ -274,6 +274,17 @@ def test_complex_numbers_are_compared(monkeypatch):
         net2wider_net(teacher, 2, split="equal")
 
 
+def test_what_is_not_finite_is_compared_by_its_places(monkeypatch):
+    with dtype("float64"):
+        x = keras.Input((3,))
+        y = kl.Dense(9)(kl.Dense(4, name="a")(x))
+        teacher = keras.Model(x, ops.where(ops.sin(100 * y) > 0, 0.0, -np.inf))
+    assert growth(net2wider_net(teacher, 2)).unasked is None
+    monkeypatch.setattr(Filling, "places", lambda self, row: wrong(place(self, row)))
+    with pytest.raises(Net2NetError, match="not finite at other places"):
+        net2wider_net(teacher, 2, split="equal")
+
+
 place = Filling.places
 
 
