@@ -43,7 +43,7 @@ TESTS = [
     (["weights", "placing", "checks"], ["weights"]),
     (["rows", "operations", "products", "layout"], ["rows", "operations"]),
     (CORE, ["kinds", "keras_layers", "groups", "models"]),
-    (["blocks", "repeating", "identities", "deeper"], ["blocks", "deeper"]),
+    (["blocks", "zeros", "repeating", "identities", "places", "deeper"], ["blocks", "deeper"]),
     (["extending"], ["extending"]),
 ]
 ROOMS = [room for rooms, _ in TESTS for room in rooms]
