@@ -69,6 +69,7 @@ def widenings():
         {"split": "noise"},
         {"split": "weights", "noise": 0.2},
         {"mapping": True, "noise": 0.2},  # noise that cancels, the default
+        {"split": "noise", "zero": True},  # before weights that are all 0
     )
     for kind, (first, second, q) in shapes.items():
         for number, way in enumerate(ways):
@@ -76,6 +77,8 @@ def widenings():
             if number == 1:
                 b1 = None
             options = dict(way)
+            if options.pop("zero", False):
+                w2 = np.zeros(second)
             if "mapping" in way:
                 options["mapping"] = [*range(first[-1]), *[1] * (q - first[-1])]
             function = w.wider2net_fc if kind == "fc" else w.wider2net_conv2d

@@ -186,7 +186,8 @@ globalThis.Net2Net ??= (() => {
     at(rank(array) - 2, array, (rows) => mapping.map((k, j) => rows[k].map((w) => w * shares[j])));
 
   /* Let the axis that counts inputs follow `mapping`, so that copies differ in every weight. "weights": each weight has
-     shares of its own; "noise": equal shares, and noise as large as the weights, whose mean over the copies is taken away. */
+     shares of its own; "noise": equal shares, and noise as large as the weights, whose mean over the copies is taken away;
+     as large as a new layer's weights where all are 0. */
   function placeParted(array, mapping, split, rng) {
     const counts = replicationCounts(mapping), source = asRng(rng), all = array.flat(Infinity);
     const kernels = rank(array) > 2 ? array.flat(rank(array) - 3) : [array], outputs = kernels[0][0].length;
@@ -197,7 +198,8 @@ globalThis.Net2Net ??= (() => {
       if (split === "noise") return byte;
       return counts[mapping[j]] === 1 ? 1 : byte + 64;  // away from 0, so that no copy starts cut off from the next layer
     };
-    const size = Math.sqrt(all.reduce((sum, w) => sum + w * w, 0) / all.length) / Math.sqrt((256 ** 2 - 1) / 12);
+    const theirs = Math.sqrt(all.reduce((sum, w) => sum + w * w, 0) / all.length);
+    const size = (theirs || Math.sqrt(outputs / all.length)) / Math.sqrt((256 ** 2 - 1) / 12);
     let kernel = 0;
     return at(rank(array) - 2, array, (rows) => {
       const p = kernel++, sums = rows.map((row) => row.map(() => 0));

@@ -268,8 +268,8 @@ class Widen(Explorable):
             "zero up to rounding: the function is kept." if kept else "the function has changed."
         )
         lies = "The student's curve lies on the teacher's" if kept else "The student's curve leaves the teacher's"
-        if self.cosine is not None and len(self.teacher["b2"]) > 1:
-            says += f" Smallest cosine between the gradients of two copies of a unit: {self.cosine:.3f}."
+        if len(self.teacher["b2"]) > 1 and (cosine := self.cosine) is not None:
+            says += f" Smallest cosine between the gradients of two copies of a unit: {cosine:.3f}."
         how = f"outgoing weights of {self.width} hidden units grown from {self.n}: {self.WAYS[self.way]}"
         return figure, f"{lies}. Below, the {how}.", says
 
