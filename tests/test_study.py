@@ -17,7 +17,7 @@ from helpers.networks import small_gpt
 from helpers.study import recorder
 from helpers.study.__main__ import main
 from helpers.study.costs import multiply_adds
-from helpers.study.language import FRONTIER, LANGUAGE, LANGUAGE_DEEPER, LANGUAGE_WIDER
+from helpers.study.language import FACTOR, FRONTIER, LANGUAGE, LANGUAGE_DEEPER, LANGUAGE_WIDER
 from helpers.study.trajectories import TUNING, Line, Start, Trajectories, full_rates, run_line, starts
 from helpers.study.updates import trainer
 
@@ -29,6 +29,7 @@ TINY = dataclasses.replace(
         "small": Start("from scratch, small", (12, 1)),
         **{name: LANGUAGE_WIDER.quick().arms[name] for name in ("noise fresh", "weights carry", "randompad fresh")},
         **{name: LANGUAGE_DEEPER.quick().arms[name] for name in ("copy carry", "stacking fresh")},
+        **{name: FACTOR.quick().arms[name] for name in ("x3", "x2 x2")},
     },
     budgets=(1, 2),
     warmup=3,
@@ -109,7 +110,7 @@ def test_a_branch_ends_as_the_full_run_for_its_budget_does(texts):
         assert full.loss(texts[2], 256) == pytest.approx(row["test_loss"], abs=2e-6)
 
 
-@pytest.mark.parametrize("arm", ["noise fresh", "weights carry", "randompad fresh", "copy carry", "stacking fresh"])
+@pytest.mark.parametrize("arm", "noise fresh,weights carry,randompad fresh,copy carry,stacking fresh,x3".split(","))
 def test_a_student_begins_where_its_teacher_is_and_has_the_teacher_on_its_bill(arm, teacher, texts):
     at = next(row for row in teacher[0] if row["budget"] == 0.5)
     rows, _ = run_line(TINY, Line(arm, 0, 0.01, 0.5, (1, 2)), teacher[1], texts)
@@ -123,6 +124,17 @@ def test_a_student_begins_where_its_teacher_is_and_has_the_teacher_on_its_bill(a
         assert row["multiply_adds"] == at["multiply_adds"] + own * each
         assert 0 <= TINY.cost(row["budget"]) - row["multiply_adds"] < each  # less than one update is left over
         assert row["val_loss"] < at["val_loss"]
+
+
+def test_a_student_in_two_steps_trains_its_first_width_for_as_much_as_the_teacher_had(teacher, texts):
+    at = next(row for row in teacher[0] if row["budget"] == 0.5)
+    (begun, end), _ = run_line(TINY, Line("x2 x2", 0, 0.01, 0.5, (2,)), teacher[1], texts)
+    first, last = (TINY.per_update((width, 1)) for width in (24, 48))
+    assert begun["multiply_adds"] == at["multiply_adds"] + (begun["update"] - at["update"]) * first
+    assert 0 <= TINY.cost(1) - begun["multiply_adds"] < first
+    assert begun["val_loss"] < at["val_loss"]
+    assert end["multiply_adds"] == begun["multiply_adds"] + (end["update"] - begun["update"]) * last
+    assert 0 <= TINY.cost(2) - end["multiply_adds"] < last
 
 
 def test_a_teacher_is_a_constant_size_whose_rate_does_not_fall(teacher, texts):

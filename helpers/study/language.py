@@ -96,4 +96,30 @@ LANGUAGE_DEEPER = dataclasses.replace(
     teacher=(36, 2),
 )
 
-LANGUAGE = {study.name: study for study in (FRONTIER, LANGUAGE_WIDER, LANGUAGE_DEEPER, OPTIMIZER_STATE)}
+NOISE = {"split": "noise", "optimizer": "fresh"}  # the exact way that ended lowest in `language_wider`
+
+FACTOR = Trajectories(
+    name="factor",
+    question="A GPT of width 12 becomes two, three, four or six times as wide after a part of the budget: up to which "
+    "factor does it end below the network of that size from scratch at equal total cost? Are two steps of two better "
+    "than one of four?",
+    arms={
+        "12 x 2": Start("width 12, 2 blocks, from scratch", (12, 2)),
+        **{f"x{factor}": Start(f"{factor} times as wide", (12 * factor, 2), NOISE) for factor in (2, 3, 4, 6)},
+        "x2 x2": Start("twice as wide, and twice again", (48, 2), NOISE | {"via": (24,)}),
+    },
+    teacher=(12, 2),
+    teacher_rate=0.024,
+    fractions=(0.25,),
+    middle=(16, 0.25),
+    **SHARED
+    | {
+        "budgets": (16,),
+        "validation": SHARED["validation"] + " Rivals are recorded in `frontier`, on the same seeds: the network of "
+        "the student's size, from scratch, and the best constant size. All grow after a quarter of the budget; the "
+        "one in two steps grows again at half of it. The teacher's rate is chosen like the others', on the tuning "
+        "seeds, for a network of its size at a quarter of the budget.",
+    },
+)
+
+LANGUAGE = {study.name: study for study in (FRONTIER, LANGUAGE_WIDER, LANGUAGE_DEEPER, FACTOR, OPTIMIZER_STATE)}

@@ -8,6 +8,7 @@ Haegele et al. 2024, arXiv:2405.18392). Students branch off the line of their te
 """
 
 import dataclasses
+import functools
 import io
 from typing import NamedTuple
 
@@ -30,7 +31,9 @@ class Start(NamedTuple):
 
     words: str
     size: tuple  # (width, blocks)
-    how: dict | None = None  # arguments of `net2deeper_net`, or else of `net2wider_net`; None from scratch
+    # Arguments of `net2deeper_net`, or else of `net2wider_net`; None from scratch. "via" has widths on the way: each is
+    # trained until as much is spent again as the teacher had cost.
+    how: dict | None = None
 
 
 class Line(NamedTuple):
@@ -95,7 +98,9 @@ class Trajectories:
     def quick(self):
         """A tiny form that shows that everything runs, and nothing else."""
         small = {self.teacher or next(iter(self.arms.values())).size: (12, 1), self.unit: (24, 1)}
-        small |= {start.size: (12, 2) for start in self.arms.values() if "after" in (start.how or ())}
+        grown = [start for start in self.arms.values() if start.how]
+        small |= {start.size: (12 * start.size[0] // self.teacher[0], 1) for start in grown}
+        small |= {start.size: (12, 2) for start in grown if "after" in start.how}
         arms = {
             name: start._replace(size=small[start.size]) for name, start in self.arms.items() if start.size in small
         }
@@ -164,6 +169,11 @@ class _Run:
         self.update += count
         self.own += count
         self.spent += count * self.each
+
+    def take(self, model, size):
+        """Go on with a network of this size, which begins as the model does."""
+        self.trainer, self.each, self.own = trainer(*size, self.study.batch), self.study.per_update(size), 0
+        self.trainer.load([*model.trainable_variables, *model.optimizer.variables])
 
     def row(self, **more):
         return {
@@ -241,21 +251,29 @@ def run_line(study, line, teacher=None, texts=None):
 
 def _grow(study, line, how, teacher, run):
     """Let a run begin with what the teacher is at its budget, grown."""
+    with np.load(io.BytesIO(teacher)) as left:
+        mark = f"{line.grown:g}"
+        run.trainer = trainer(*study.teacher, study.batch)
+        run.trainer.load([left[f"{mark}/{i}"] for i in range(len(run.trainer.variables))])
+        update, spent, seconds = left[f"{mark}/run"]
+    run.update, run.spent, run.seconds = int(update), int(spent), float(seconds)
+    width, (last, blocks) = study.teacher[0], study.arms[line.arm].size
+    for step, wider in enumerate((*how.get("via", ()), last), start=1):
+        run.take(_student(run.trainer.model, wider // width, line.seed, how), (wider, blocks))
+        # An optimizer that goes on needs no new warm-up.
+        run.warmup, width = 0 if how["optimizer"] == "carry" else study.warmup, wider
+        if wider != last:
+            run.go(int((study.cost((step + 1) * line.grown) - run.spent) / run.each), line.rate)
+
+
+def _student(model, factor, seed, how):
+    """A wider or a deeper network, with its optimizer."""
     from helpers.deeper import net2deeper_net
     from helpers.models import net2wider_net
 
-    with np.load(io.BytesIO(teacher)) as left:
-        mark = f"{line.grown:g}"
-        small = trainer(*study.teacher, study.batch)
-        small.load([left[f"{mark}/{i}"] for i in range(len(small.variables))])
-        update, spent, seconds = left[f"{mark}/run"]
-    if "after" in how:
-        student = net2deeper_net(small.model, seed=line.seed, **how)
-    else:
-        student = net2wider_net(small.model, 2, seed=line.seed, **how)
+    how = {key: value for key, value in how.items() if key != "via"}
+    grow = net2deeper_net if "after" in how else functools.partial(net2wider_net, widths=factor)
+    student = grow(model, seed=seed, **how)
     if not student.optimizer.built:
         student.optimizer.build(student.trainable_variables)
-    run.trainer.load([*student.trainable_variables, *student.optimizer.variables])
-    run.update, run.spent, run.seconds = int(update), int(spent), float(seconds)
-    # An optimizer that goes on needs no new warm-up.
-    run.warmup = 0 if how["optimizer"] == "carry" else study.warmup
+    return student
