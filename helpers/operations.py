@@ -8,7 +8,6 @@ can cost growth, but never exactness.
 Read `rows` first. The names of operations are TensorFlow's own (`tf.raw_ops`).
 """
 
-import inspect
 import re
 from dataclasses import dataclass
 
@@ -59,33 +58,6 @@ def constant(array, why):
 
     zero = array.dtype.kind in "fc" and not array.any()  # which is as good divided as copied
     return Value([row(i) for i in range(array.ndim)], [Role() if zero else COPIED for _ in array.shape], CONSTANT)
-
-
-def numbers(op, known):
-    """What an operation gives, as arrays, if that is known before the model runs; else None.
-
-    `known` has the arrays of tensors before it, by id.
-    """
-    if not op.outputs or any(t.dtype in (tf.resource, tf.variant) for t in op.outputs):
-        return None
-    found = [tf.get_static_value(t) for t in op.outputs]
-    if all(each is not None for each in found):
-        return [np.asarray(each) for each in found]
-    arrays = [known.get(id(t)) for t in op.inputs]
-    signature = getattr(tf.raw_ops, op.type, None)
-    if signature is None or op.op_def.is_stateful or not arrays or any(a is None or a.size > 1000 for a in arrays):
-        return None
-    given, rest = {}, [tf.constant(a, t.dtype) for a, t in zip(arrays, op.inputs, strict=True)]
-    names = inspect.signature(signature).parameters
-    for name, argument in zip(names, op.op_def.input_arg, strict=False):  # some are called otherwise in the definition
-        many = op.get_attr(argument.number_attr) if argument.number_attr else 1
-        given[name], rest = rest[:many] if argument.number_attr else rest[0], rest[many:]
-    given |= {a.name: op.get_attr(a.name) for a in op.op_def.attr if a.name in names}
-    try:
-        outputs = signature(**given)
-    except (TypeError, ValueError, tf.errors.OpError):  # then it stays unknown
-        return None
-    return [y.numpy() for y in (outputs if isinstance(outputs, list | tuple) else [outputs])]
 
 
 def entering(op):

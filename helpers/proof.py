@@ -114,7 +114,7 @@ class _Comparison:
             self._shapes(a, x, y)
         loose = [i for i, x in enumerate(ours) if id(x) in differ]
         known = [self.reading.numbers.get(id(x)) for x in a.outputs]
-        found = o.numbers(b, self.numbers) if a.outputs and all(each is not None for each in known) else None
+        found = rd.known_numbers(b, self.numbers) if a.outputs and all(each is not None for each in known) else None
         if found is not None or equal:  # one may be too large to be computed here; then it is compared as others are
             found = found or [None] * len(known)
             self.numbers.update((id(y), each) for y, each in zip(b.outputs, found, strict=True))

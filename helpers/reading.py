@@ -9,6 +9,7 @@ section 2.3); this is one.
 """
 
 import contextlib
+import inspect
 from collections import Counter
 
 import keras
@@ -184,7 +185,7 @@ class Reading:
         """The values of what TensorFlow knows before the model runs."""
         if any(value.level != o.CONSTANT or value.variable is not None for value in entering):
             return None
-        numbers = o.numbers(op, self.numbers)
+        numbers = known_numbers(op, self.numbers)
         if numbers is None:
             return None
         self.numbers.update((id(t), number) for t, number in zip(op.outputs, numbers, strict=True))
@@ -356,3 +357,30 @@ def _listening(calls):
         yield
     finally:
         keras.Operation.__call__ = original
+
+
+def known_numbers(op, known):
+    """What an operation gives, as arrays, if that is known before the model runs; else None.
+
+    `known` has the arrays of tensors before it, by id.
+    """
+    if not op.outputs or any(t.dtype in (tf.resource, tf.variant) for t in op.outputs):
+        return None
+    found = [tf.get_static_value(t) for t in op.outputs]
+    if all(each is not None for each in found):
+        return [np.asarray(each) for each in found]
+    arrays = [known.get(id(t)) for t in op.inputs]
+    signature = getattr(tf.raw_ops, op.type, None)
+    if signature is None or op.op_def.is_stateful or not arrays or any(a is None or a.size > 1000 for a in arrays):
+        return None
+    given, rest = {}, [tf.constant(a, t.dtype) for a, t in zip(arrays, op.inputs, strict=True)]
+    names = inspect.signature(signature).parameters
+    for name, argument in zip(names, op.op_def.input_arg, strict=False):  # some are called otherwise in the definition
+        many = op.get_attr(argument.number_attr) if argument.number_attr else 1
+        given[name], rest = rest[:many] if argument.number_attr else rest[0], rest[many:]
+    given |= {a.name: op.get_attr(a.name) for a in op.op_def.attr if a.name in names}
+    try:
+        outputs = signature(**given)
+    except (TypeError, ValueError, tf.errors.OpError):  # then it stays unknown
+        return None
+    return [y.numpy() for y in (outputs if isinstance(outputs, list | tuple) else [outputs])]
