@@ -537,6 +537,21 @@ def test_labels_are_at_the_ends_in_their_order_and_apart(show, width):
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize("width", [360, 720])
+def test_what_can_be_guessed_fits_its_button(show, width):
+    page = show(race.race(), width=width)
+    high = page.evaluate(
+        """[...document.querySelectorAll('.n2n-race-guesses button')].map((button) => {
+            const words = document.createRange();
+            words.selectNodeContents(button);
+            return words.getBoundingClientRect().height - button.clientHeight;
+        })"""
+    )
+    assert len(high) == 8
+    assert max(high) <= 0
+
+
+@pytest.mark.browser
 def test_a_run_that_is_over_is_held_until_the_others_are(show):
     frame = study(KNOWN | {"scratch long": [*KNOWN["scratch_wider"], (0.9, 90)]})
     page = show(race.race(frame, at=1))
