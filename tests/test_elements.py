@@ -1167,6 +1167,7 @@ def test_pages_load_the_scripts_of_their_elements_and_no_others(html, name):
     ("name", "tag"),
     [
         ("index", "net2net-widen"),
+        ("index", "net2net-race"),
         ("04_mathematics", "net2net-widen"),
         ("02_net2widernet", "net2net-widen"),
         ("03_net2deepernet", "net2net-deepen"),

@@ -4,6 +4,7 @@ The pages here hold the element and nothing else; that it lives in its chapter i
 """
 
 import itertools
+import json
 import math
 import re
 
@@ -13,7 +14,7 @@ import pytest
 import test_elements
 from address import ROOT
 from test_elements import drag, labeled
-from test_pages import barriers
+from test_pages import Visit, barriers
 
 from helpers import Net2NetError, experiments, measures
 from helpers.show import arms, race
@@ -537,6 +538,21 @@ def test_labels_are_at_the_ends_in_their_order_and_apart(show, width):
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize("width", [360, 720])
+def test_what_can_be_guessed_fits_its_button(show, width):
+    page = show(race.race(), width=width)
+    high = page.evaluate(
+        """[...document.querySelectorAll('.n2n-race-guesses button')].map((button) => {
+            const words = document.createRange();
+            words.selectNodeContents(button);
+            return words.getBoundingClientRect().height - button.clientHeight;
+        })"""
+    )
+    assert len(high) == 8
+    assert max(high) <= 0
+
+
+@pytest.mark.browser
 def test_a_run_that_is_over_is_held_until_the_others_are(show):
     frame = study(KNOWN | {"scratch long": [*KNOWN["scratch_wider"], (0.9, 90)]})
     page = show(race.race(frame, at=1))
@@ -729,3 +745,65 @@ def test_python_and_hands_move_the_notebooks_race(in_notebook, several):
     several.set_state(page.evaluate("Object.fromEntries(model.saved.map((name) => [name, model.values[name]]))"))
     assert several.guess == "randompad"
     assert several.at == find(page, "race.state.at")
+
+
+# ------------------------------------------------------------------ on the first page
+
+FIRST = (ROOT / "book" / "index.md").read_text(encoding="utf-8")
+
+
+def first_race(**state):
+    """The race that the first page asks for."""
+    study, arms_ = re.search(r"```{net2net-race}\n:study: (\w+)\n:arms: (.*)\n```", FIRST).groups()
+    return race.race(study, arms=json.loads(arms_), **state)
+
+
+def test_first_page_says_what_was_recorded():
+    """Its words say all this; if a new recording says otherwise, they must change."""
+    panel = first_race(at=1)
+    assert [one["arm"] for one in panel.rivals] == ["net2wider_random", "scratch", "teacher_continued"]
+    assert len({one["updates"][-1] for one in panel.rivals}) == 1, "each gets the same number of updates"
+    assert {one["seeds"] for one in panel.rivals} == {10}
+    best = {"best": "net2wider_random"}
+    assert panel.study["ends"] == {
+        "val_accuracy": best | {"level": []},
+        "val_loss": best | {"level": ["scratch"]},
+    }
+
+    ends = {name: measures.ends(experiments.load_results(name)) for name in ("text", "digits", "residual")}
+    for rival in ("scratch", "teacher_continued"):
+        assert measures.paired(ends["text"]["net2wider_random"], ends["text"][rival]).place == "ahead"
+    assert measures.paired(ends["text"]["randompad"], ends["text"]["net2wider_random"]).place == "ahead"
+    for name in ("digits", "residual"):
+        for student in ("net2wider", "net2wider_random", "randompad"):
+            assert measures.paired(ends[name][student], ends[name]["scratch"]).place == "behind"
+
+    frame = experiments.load_results("text")
+    late = measures.reach(frame, by="cost")["net2wider_random"] / measures.ends(frame, "cost")["scratch"]
+    assert measures.interval(late).low > 1, "with the teacher's seconds the network from scratch is done first"
+    panel.axis = "total"
+    panel.at = math.sqrt(panel.study["arms"][1]["total"][-1] / panel.most)
+    assert panel.standing[0][0] == "scratch", "and the race shows it"
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [360, 1280])
+def test_first_pages_race_begins_with_a_guess_and_leads_to_the_map(browser, html, width):
+    with Visit(browser, f"{html.resolve().as_uri()}/", "book/index", width=width) as visit:
+        page = visit.page
+        page.locator(TAG).scroll_into_view_if_needed()
+        says = page.locator(f"{TAG} .n2n-live .n2n-says")
+        says.filter(has_text=re.compile(r"^Nothing has run yet\.$")).wait_for()
+        assert labels(page) == []
+        guess(page, "from scratch").click()
+        page.locator(TAG).get_by_role("button", name="Pause", exact=True).wait_for()
+        labeled(page, "Time").press("End")
+        page.wait_for_timeout(250)
+        assert says.inner_text() == first_race(guess="scratch", at=1).words
+        assert len(labels(page)) == 3
+        assert page.get_by_text("The rule: growing can win").is_visible()
+        assert barriers(page, TAG) == []
+        page.get_by_role("link", name="A map that you can touch").click()
+        page.locator("net2net-map .n2n-live").wait_for()
+        assert page.url.endswith("10_is_it_effective.html#the-map")
+        assert visit.errors == visit.foreign == []
