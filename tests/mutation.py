@@ -96,10 +96,13 @@ class Room:
         self.path = self.module.__file__
         with open(self.path, encoding="utf-8") as file:
             self.source = file.read()
+        gc.unfreeze()  # conftest.py freezes what is imported, and what is frozen is not found
         alive = gc.get_objects()
         self.functions = [
             f for f in alive if isinstance(f, types.FunctionType) and f.__globals__ is self.module.__dict__
         ]
+        if not self.functions:
+            raise RuntimeError(f"helpers/{name}.py: no function of it was found in memory")
         self.caches = [c for c in alive if isinstance(c, functools._lru_cache_wrapper) and "helpers" in c.__module__]
 
     @contextlib.contextmanager
