@@ -18,7 +18,7 @@ from test_pages import Visit, read, serve
 
 import helpers
 
-PARTS = ("data", "experiments", "explore", "lab", "measures", "networks", "plots", "studies", "tasks")
+PARTS = ("data", "experiments", "explore", "lab", "measures", "network", "networks", "plots", "studies", "tasks")
 STUDY = ("costs", "language", "optimizer_state", "recorder", "states", "trajectories", "updates")
 ROOMS = ("helpers", *(f"helpers.{part}" for part in PARTS), *(f"helpers.study.{part}" for part in STUDY))
 
