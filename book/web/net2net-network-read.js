@@ -42,7 +42,7 @@ globalThis.Net2NetReading ??= (() => {
     for (const row of wide.slice(1)) {
       const fits = row.length === wide[0].length && row.every(({ group, times }, i) =>
         times === wide[0][i].times && root(group).width === root(wide[0][i].group).width);
-      if (!fits) throw new Unread(`${layer.name} (${layer.class}) joins parts of different widths`);
+      if (!fits) throw new Unread(`${layer.name} (${layer.class}), which joins parts of different widths`);
       row.forEach(({ group }, i) => join(wide[0][i].group, group));
     }
     for (const { group } of wide[0]) if (!root(group).ties.includes(layer.name)) root(group).ties.push(layer.name);
@@ -57,7 +57,7 @@ globalThis.Net2NetReading ??= (() => {
   function activate(layer, row, given = layer.config.activation) {
     const name = String(given?.class_name ?? given?.config ?? given ?? "linear").replace(/([a-z])([A-Z])/g, "$1_$2").toLowerCase();
     if (name === "softmax") pin(row, SOFTMAX);
-    else if (!ELEMENTWISE.has(name.replace("re_lu", "relu"))) throw new Unread(`${layer.name} (${layer.class}) has the activation ${name}`);
+    else if (!ELEMENTWISE.has(name.replace("re_lu", "relu"))) throw new Unread(`${layer.name} (${layer.class}), which has the activation ${name}`);
   }
 
   const slide = (n, k, step, padding, spread = 1) =>
@@ -71,9 +71,9 @@ globalThis.Net2NetReading ??= (() => {
 
   const last = (layer, axis, rank) => {
     const axes = [axis ?? -1].flat();
-    if (axes.length !== 1 || ![-1, rank].includes(axes[0])) throw new Unread(`${layer.name} (${layer.class}) works along another axis than the last`);
+    if (axes.length !== 1 || ![-1, rank].includes(axes[0])) throw new Unread(`${layer.name} (${layer.class}), which works along another axis than the last`);
   };
-  const only = (layer, fine, why) => { if (!fine) throw new Unread(`${layer.name} (${layer.class}) ${why}`); };
+  const only = (layer, fine, why) => { if (!fine) throw new Unread(`${layer.name} (${layer.class}), which ${why}`); };
   const same = (layer, [x]) => x;
 
   function convolve(layer, [x], net) {
@@ -89,6 +89,7 @@ globalThis.Net2NetReading ??= (() => {
     const c = layer.config, shape = places(layer, x, c.kernel_size), k = product(pair(c.kernel_size, shape.length)), at = product(layer.shape?.slice(0, -1) ?? shape);
     only(layer, (c.depth_multiplier ?? 1) === 1, "has a depth multiplier");
     net.weigh(layer, [k, x.row], at);
+    net.led.push({ layer, row: x.row });
     const row = c.filters ? net.make(layer, c.filters) : x.row;
     if (c.filters) net.weigh(layer, [x.row, row], at);
     if (c.use_bias ?? true) net.weigh(layer, [row]);
@@ -96,9 +97,9 @@ globalThis.Net2NetReading ??= (() => {
     return { shape: [...shape, c.filters ?? x.shape.at(-1)], row };
   }
 
-  const recurrent = (gates) => (layer, [x, ...more], net) => {
+  const recurrent = (gates) => (layer, [x], net) => {
     const c = layer.config, row = net.make(layer, c.units), steps = x.shape[0];
-    only(layer, !more.length && !c.return_state, "hands on its state");
+    only(layer, !c.return_state, "hands on its state");
     net.weigh(layer, [gates, x.row, row], steps ?? 1);
     net.weigh(layer, [gates, row, row], steps ?? 1);
     if (c.use_bias ?? true) net.weigh(layer, [gates * (gates === 3 && (c.reset_after ?? true) ? 2 : 1), row]);
@@ -129,6 +130,7 @@ globalThis.Net2NetReading ??= (() => {
     return { shape: all[0].shape.map((_, i) => Math.max(...all.map(({ shape }) => shape[i] ?? 0)) || null), row };
   };
 
+  const SUMS = "Add Subtract Multiply Average Maximum Minimum".split(" "), MERGING = ["Concatenate", ...SUMS];
   const KINDS = {
     Dense(layer, [x], net) {
       const { units, use_bias } = layer.config, row = net.make(layer, units);
@@ -169,7 +171,7 @@ globalThis.Net2NetReading ??= (() => {
     ZeroPadding1D: resize(1), ZeroPadding2D: resize(1), Cropping1D: resize(-1), Cropping2D: resize(-1),
     ...Object.fromEntries("MaxPooling1D MaxPooling2D AveragePooling1D AveragePooling2D".split(" ").map((name) => [name, pool])),
     ...Object.fromEntries("GlobalMaxPooling1D GlobalMaxPooling2D GlobalAveragePooling1D GlobalAveragePooling2D".split(" ").map((name) => [name, gather])),
-    ...Object.fromEntries("Add Subtract Multiply Average Maximum Minimum".split(" ").map((name) => [name, merge])),
+    ...Object.fromEntries(SUMS.map((name) => [name, merge])),
     ...Object.fromEntries(("ReLU LeakyReLU ELU Dropout SpatialDropout1D SpatialDropout2D GaussianNoise GaussianDropout AlphaDropout "
       + "ActivityRegularization Identity").split(" ").map((name) => [name, same])),
   };
@@ -180,7 +182,7 @@ globalThis.Net2NetReading ??= (() => {
   function read(model) {
     const groups = [], weights = [], done = new Map(), unread = [];
     const net = {
-      ...model, balanced: [], layers: [],
+      ...model, balanced: [], led: [], layers: [],
       make(layer, width, why) {
         only(layer, Number.isInteger(width) && width > 0, "has no width that can be read");
         const group = { number: groups.length, width, makers: [layer.name], followers: [], ties: [], fixed: why };
@@ -192,7 +194,7 @@ globalThis.Net2NetReading ??= (() => {
     };
     let waiting = [...model.layers];
     while (waiting.length) {
-      const now = waiting.filter((layer) => layer.inputs.every((name) => done.has(name)));
+      const now = waiting.filter((layer) => layer.again || layer.inputs.every((name) => done.has(name)));
       if (!now.length) tell("The layers of this model do not lead to each other. Is a part of it missing?");
       waiting = waiting.filter((layer) => !now.includes(layer));
       for (const layer of now) {
@@ -204,11 +206,12 @@ globalThis.Net2NetReading ??= (() => {
             // Numbers that name words are an axis without channels.
             out = { shape, row: shape.length && shape.at(-1) ? net.make(layer, shape.at(-1), INPUT) : [] };
           } else {
+            only(layer, !layer.again && (layer.inputs.length < 2 || MERGING.includes(layer.class) || !Object.hasOwn(KINDS, layer.class)), "is called more than once");
             const inputs = layer.inputs.map((name) => done.get(name));
             if (inputs.some((one) => one.unread)) out = { unread: true };
             else {
               if (!Object.hasOwn(KINDS, layer.class)) throw new Unread(`${layer.name} (${layer.class})`);
-              only(layer, inputs.length > 0 && !layer.again, layer.again ? "is called more than once" : "has no input");
+              only(layer, inputs.length > 0, "has no input");
               out = KINDS[layer.class](layer, inputs, net);
             }
           }
@@ -228,6 +231,9 @@ globalThis.Net2NetReading ??= (() => {
     }
     if (unread.length) return { ...net, unread };
     for (const name of model.outputs) for (const { group } of done.get(name).row) root(group).fixed = OUTPUT;
+    // Behind channels that stay, a depth multiplier is a width of its own.
+    for (const { layer, row } of net.led) if (row.every(({ group }) => root(group).fixed)) unread.push(`${layer.name} (${layer.class}), which works on channels that stay`);
+    if (unread.length) return { ...net, unread };
     const open = net.layers.some(({ shape }) => shape.slice(0, -1).includes(null));
     Object.assign(net, { groups: groups.filter((group) => !group.into), weights, open, unread });
     const [found] = plan(net, 1).parameters;

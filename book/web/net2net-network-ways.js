@@ -106,7 +106,7 @@ Object.assign(globalThis.Net2NetReading, (() => {
   function inputsOf(layer, value) {
     if (Array.isArray(value)) return value.flatMap((one) => inputsOf(layer, one));
     if (value?.class_name === "__keras_tensor__") return [value.config.keras_history];
-    if (value && typeof value === "object") throw new Unread(`${layer.name} (${layer.class_name}) takes in constants`);
+    if (value && typeof value === "object") throw new Unread(`${layer.name} (${layer.class_name}), which takes in constants`);
     return [];
   }
 
@@ -126,7 +126,7 @@ Object.assign(globalThis.Net2NetReading, (() => {
     }
     config.layers.forEach((layer, i) => {
       const nodes = layer.inbound_nodes ?? [], found = nodes.flatMap((node) => (Array.isArray(node) ? node : inputsOf(layer, [node.args, Object.values(node.kwargs ?? {})])));
-      Object.assign(layers[i], { inputs: found.map(([name]) => name), again: nodes.length > 1 || found.some(([, node]) => node > 0) });
+      Object.assign(layers[i], { inputs: found.map(([name]) => name), again: nodes.length > 1 });
     });
     const names = (value) => (typeof value?.[0] === "string" ? [value[0]] : Object.values(value).flatMap(names));
     return { way: "file", frozen, layers, outputs: names(config.output_layers) };
@@ -175,7 +175,7 @@ Object.assign(globalThis.Net2NetReading, (() => {
       const inputs = row.from === undefined ? layers.slice(-1).map((layer) => layer.name)
         : row.from === "-" ? [] : row.from.split(/,|(?<=…)/).filter(Boolean).map((one) => match(one.replace(/\[.*$/, "")));
       if (layers.some((layer) => layer.name === name)) tell(name.endsWith("…") ? WIDER : `Two layers have the name ${name}.`);
-      const own = { name, class: classOf(kind, inputs.length ? shapes[inputs[0]].length : shape.length), inputs, shape, again: /\[[1-9]\d*\]\[/.test(row.from ?? "") };
+      const own = { name, class: classOf(kind, inputs.length ? shapes[inputs[0]].length : shape.length), inputs, shape };
       const count = Number(row.count.replaceAll(",", ""));
       if (!i && own.class !== "InputLayer") {  // a chain, whose input the table leaves out
         const given = entrance(own, count, shape);

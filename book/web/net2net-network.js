@@ -26,7 +26,7 @@
   const ASK = "Python reads more: print(helpers.channel_groups(model)), and after widening print(helpers.growth(student)).";
 
   const times = (factor) => `${Number(factor.toFixed(2))} times`;
-  const listed = (words, most = 6) => (words.length > most ? `${words.slice(0, most).join(", ")} and ${words.length - most} more` : words.join(", "));
+  const listed = (words, most = 6, mark = ", ") => words.slice(0, most).join(mark) + (words.length > most ? ` and ${words.length - most} more` : "");
 
   /* A large number for reading. */
   function big(n) {
@@ -72,7 +72,7 @@
         else if (this.opened?.problem && way === "file") this.found.problem = this.opened.problem;
         else {
           const model = way === "text" ? fromText(text) : way === "file" ? this.opened.model : fromSummary(summary), net = read(model);
-          if (net.unread.length) this.found.problem = `This page cannot read ${listed(net.unread)}. ${ASK}`;
+          if (net.unread.length) this.found.problem = `This page cannot read ${listed(net.unread, 6, "; ")}. ${ASK}`;
           else this.found = { model, net };
         }
       } catch (error) {
