@@ -22,7 +22,7 @@ PAGES := _config.yml _toc.yml CHANGELOG.md CITATION.cff $(wildcard _ext/*.*) $(w
 PYTEST := $(PY) -m pytest --no-header --disable-warnings -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # The tests that need the built book, and those that do not: all but these and the chapters'.
-ON_PAGES := build cards closed dark elements growth_map lab light mathematics pages printed quiz race reach reference
+ON_PAGES := build cards closed dark elements growth_map lab light mathematics network pages printed quiz race reach reference
 CORE := tests helpers $(foreach name,$(ON_PAGES) notebooks,--ignore=tests/test_$(name).py)
 
 # Whoever names an interpreter gets it, or hears why not. What is like Colab has an environment of its own.

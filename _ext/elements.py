@@ -20,12 +20,13 @@ ROOMS = {
     "net2net-deepen": "explore.deepen",
     "net2net-lab": "lab.lab",
     "net2net-map": "growth_map.growth_map",
+    "net2net-network": "network.network",
     "net2net-race": "race.race",
     "net2net-widen": "explore.widen",
 }
 OPTIONS = (
     "outputs width seed way noise mapping parts unit kind activation layers v size tap study arms axis measure guess "
-    "at frontier grown arm rival budget fraction"
+    "at frontier grown arm rival budget fraction text factor examples"
 )
 
 
@@ -58,7 +59,7 @@ def add_scripts(app, pagename, templatename, context, doctree):
         from helpers.show.explore import element
 
         app.add_css_file(element.STYLE)
-        for name in (*element.SHARED, *(f"{tag}.js" for tag in tags)):
+        for name in (*element.SHARED, *(file for tag in tags for file in element.scripts(tag))):
             app.add_js_file(name, loading_method="defer")
     if re.search(r'class="predict admonition', context.get("body") or ""):
         app.add_js_file("predict.js", loading_method="defer")

@@ -16,7 +16,7 @@ import toc
 from address import ROOT
 from test_pages import WIDTHS, Visit, barriers, read, serve
 
-from helpers.show import explore, growth_map, race
+from helpers.show import explore, growth_map, network, race
 from helpers.show.explore import element, functions
 
 pytestmark = pytest.mark.browser
@@ -28,6 +28,7 @@ PANELS = {
     "deepen-conv": lambda: explore.deepen(kind="conv"),
     "deepen-block": lambda: explore.deepen(kind="block"),
     "map": growth_map.growth_map,
+    "network": network.network,
     "race": race.race,
 }
 FILES = sorted(path.name for path in WEB.glob("net2net*"))
@@ -48,7 +49,8 @@ def stage(tmp_path_factory):
         name = f"page{next(numbers)}"
         tags = sorted({element.tag for element in elements})
         scripts = "".join(f'<script defer src="{file}"></script>' for file in element.SHARED)
-        scripts += "".join(f'<script defer src="{tag}.js"></script>' for tag in tags)
+        files = [file for tag in tags for file in element.scripts(tag)]
+        scripts += "".join(f'<script defer src="{file}"></script>' for file in files)
         (folder / f"{name}.html").write_text(
             f'<!doctype html><html lang="en" data-theme="{theme}"><meta charset="utf-8"><title>Elements</title>'
             '<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">'
@@ -1155,7 +1157,7 @@ def test_pages_load_the_scripts_of_their_elements_and_no_others(html, name):
     path = html / f"{name}.html"
     text = path.read_text(encoding="utf-8")
     tags = set(re.findall(r"<(net2net-\w+)", text))
-    wanted = {*element.SHARED, *(f"{tag}.js" for tag in tags)} if tags else set()
+    wanted = {*element.SHARED, *(file for tag in tags for file in element.scripts(tag))} if tags else set()
     loads = [load.split("?")[0] for load in read(path).loads]
     assert {file for file in (load.rsplit("/", 1)[-1] for load in loads) if file.startswith("net2net")} == wanted
     styles = "".join((path.parent / load).read_text(encoding="utf-8") for load in loads if load.endswith(".css"))
@@ -1173,6 +1175,7 @@ def test_pages_load_the_scripts_of_their_elements_and_no_others(html, name):
         ("03_net2deepernet", "net2net-deepen"),
         ("08_mnist_experiment", "net2net-race"),
         ("10_is_it_effective", "net2net-map"),
+        ("my_network", "net2net-network"),
     ],
 )
 def test_elements_live_on_their_pages(browser, html, name, tag):

@@ -17,6 +17,7 @@ from test_pages import barriers
 
 from helpers import Net2NetError, experiments, measures
 from helpers.show import explore, growth_map, plots
+from helpers.show.explore import element
 
 stage, address, show = test_elements.stage, test_elements.address, test_elements.show
 in_notebook = test_elements.in_notebook
@@ -251,8 +252,8 @@ def test_directive_finds_what_makes_each_element():
     spec = importlib.util.spec_from_file_location("book_elements", ROOT / "_ext" / "elements.py")
     elements = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(elements)
-    scripts = {path.stem for path in (ROOT / "book" / "web").glob("net2net-*.js")}
-    assert set(elements.ROOMS) == scripts - {"net2net-element"}
+    scripts = {path.name for path in (ROOT / "book" / "web").glob("net2net-*.js")}
+    assert scripts == {"net2net-element.js", *(file for tag in elements.ROOMS for file in element.scripts(tag))}
     for maker in elements.ROOMS.values():
         room, name = maker.split(".")
         assert callable(getattr(importlib.import_module(f"helpers.show.{room}"), name))

@@ -9,7 +9,8 @@ import trust
 from address import ROOT
 
 PAGES = [
-    ROOT / "book" / f"{name}.md" for name in ("index", "path", "lab", "cheat_sheet", "notation", "glossary", "not_here")
+    ROOT / "book" / f"{name}.md"
+    for name in ("index", "path", "lab", "my_network", "cheat_sheet", "notation", "glossary", "not_here")
 ]
 PAGES = {page.stem: page for page in [*toc.chapters(), *PAGES]}
 

@@ -19,7 +19,7 @@ from test_pages import Visit, read, serve
 import helpers
 
 PARTS = ("data", "experiments", "measures", "networks", "studies", "tasks")
-SHOW = ("explore", "lab", "plots")
+SHOW = ("explore", "lab", "network", "plots")
 STUDY = ("costs", "language", "optimizer_state", "recorder", "states", "trajectories", "updates")
 ROOMS = (
     "helpers",

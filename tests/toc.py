@@ -29,7 +29,7 @@ def chapters(root=ROOT):
 
 def is_chapter(name):
     """Return whether a page is a chapter: it has a number, or is read between two that have."""
-    return name.removeprefix("book/")[:2].isdigit() or name in ("book/transformers", "book/lab")
+    return name.removeprefix("book/")[:2].isdigit() or name in ("book/transformers", "book/lab", "book/my_network")
 
 
 def title(name, root=ROOT):

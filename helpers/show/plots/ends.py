@@ -108,7 +108,7 @@ def difference_map(panels, xlabel, ylabel):
 
 
 @canvas.in_style
-def growth_map(rows, columns, cells, chosen, title):
+def growth_map(rows, columns, cells, chosen, title, ylabel="grown after"):
     """Where growing pays: blue cells win, orange ones lose, gray ones are not certain, each with its number and word.
 
     Parameters
@@ -117,9 +117,9 @@ def growth_map(rows, columns, cells, chosen, title):
         Parts of the budget after which it grew, and budgets.
     cells : list of (float, str)
         Row by row: the difference from the rival, and "wins", "level", "loses", or "open" for one seed.
-    chosen : int
+    chosen : int or None
         The cell that is framed.
-    title : str
+    title, ylabel : str
 
     Returns
     -------
@@ -140,14 +140,15 @@ def growth_map(rows, columns, cells, chosen, title):
         axes.text(x + 0.5, y + 0.36, signed, ha="center", va="center", fontweight="bold")
         word = "1 seed" if verdict == "open" else verdict
         axes.text(x + 0.5, y + 0.72, word, ha="center", va="center", fontsize=8.5)
-    y, x = divmod(chosen, len(columns))
-    axes.add_patch(Rectangle((x, y), 1, 1, fill=False, ec=canvas.INK, lw=2.4, clip_on=False))
+    if chosen is not None:
+        y, x = divmod(chosen, len(columns))
+        axes.add_patch(Rectangle((x, y), 1, 1, fill=False, ec=canvas.INK, lw=2.4, clip_on=False))
     axes.set_xticks(np.arange(shape[1]) + 0.5, columns)
     axes.set_yticks(np.arange(shape[0]) + 0.5, rows)
     axes.invert_yaxis()
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    axes.set(xlabel="budget, in characters a weight", ylabel="grown after")
+    axes.set(xlabel="budget, in characters a weight", ylabel=ylabel)
     figure.suptitle(title, x=0.01, ha="left", fontsize=10.5, fontweight="bold")
     return figure
 
