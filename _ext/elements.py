@@ -58,7 +58,7 @@ def add_scripts(app, pagename, templatename, context, doctree):
         from helpers import explore
 
         app.add_css_file(explore.STYLE)
-        for name in (*explore.SHARED, *(f"{tag}.js" for tag in tags)):
+        for name in dict.fromkeys(name for tag in tags for name in explore.scripts(tag)):
             app.add_js_file(name, loading_method="defer")
     if re.search(r'class="predict admonition', context.get("body") or ""):
         app.add_js_file("predict.js", loading_method="defer")

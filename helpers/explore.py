@@ -39,6 +39,7 @@ __all__ = [
 HERE = Path(__file__).resolve().parent
 WEB = next(folder for folder in (HERE / "web", HERE.parent / "book" / "web") if folder.is_dir())
 SHARED = ("net2net.js", "net2net-element.js")  # what the script of every element stands on
+PARTS = {"net2net-lab": ("network", "training", "chart", "inside")}  # files of their own, for what is large
 STYLE = "net2net.css"
 
 # By Keras' names, with Keras' default settings, in float64 and without TensorFlow.
@@ -272,10 +273,14 @@ def _word(value):
     return value if isinstance(value, str) else json.dumps(value)
 
 
+def scripts(tag):
+    """The files of an element, in the order in which they are loaded."""
+    return [*SHARED, *(f"{tag}-{part}.js" for part in PARTS.get(tag, ())), f"{tag}.js"]
+
+
 def faces(tag):
     """The module and the style that a notebook needs for an element, out of the files that pages load."""
-    files = [*SHARED, f"{tag}.js"]
-    script = "\n".join((WEB / name).read_text(encoding="utf-8") for name in files)
+    script = "\n".join((WEB / name).read_text(encoding="utf-8") for name in scripts(tag))
     return f'{script}\nexport default Net2NetElement.widget("{tag}");\n', (WEB / STYLE).read_text(encoding="utf-8")
 
 
