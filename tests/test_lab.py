@@ -773,7 +773,7 @@ def test_scripts_are_small_and_ask_nobody():
 
 
 def test_train_and_pause_by_keyboard(page):
-    page.keyboard.press("Tab")
+    button(page, "Train").focus()
     page.keyboard.press("Enter")
     wait(page, "lab.runs[0]?.net.updates > 30")
     assert button(page, "Pause").count() == 1
@@ -805,7 +805,7 @@ def test_choosing_by_keyboard(page):
 
 
 def test_speed_by_keyboard(show):
-    page = show(lab.lab())
+    page = unfold(show(lab.lab()))
     labeled(page, "Speed").press("Home")
     assert labeled(page, "Speed").get_attribute("aria-valuetext") == "10 updates/s"
     button(page, "Train").click()
@@ -972,7 +972,7 @@ def test_removed_and_put_back(page):
     assert page.evaluate("gone.runs[0].net.updates") == before
     page.evaluate("document.querySelector('main').append(gone)")
     wait(page, REST)
-    assert find(page, "lab.says.textContent").startswith("Paused, because the lab left the page.")
+    told(page, r"^Paused, because the lab left the page\. Highest validation accuracy: A, ")
     assert find(page, "lab.runs[0].net.updates") == before
     button(page, "Train").click()
     wait(page, f"lab.runs[0].net.updates > {before}")
