@@ -59,7 +59,7 @@ def add_scripts(app, pagename, templatename, context, doctree):
         from helpers.show.explore import element
 
         app.add_css_file(element.STYLE)
-        for name in (*element.SHARED, *(file for tag in tags for file in element.scripts(tag))):
+        for name in dict.fromkeys(name for tag in tags for name in element.scripts(tag)):
             app.add_js_file(name, loading_method="defer")
     if re.search(r'class="predict admonition', context.get("body") or ""):
         app.add_js_file("predict.js", loading_method="defer")

@@ -51,7 +51,7 @@ def wide_teacher(units=16):
 def main():
     """Measure, and print milliseconds."""
     panel = explore.Widen(teacher=wide_teacher(), width=17, mapping=[*range(16), 0], unit=16)
-    scripts = "".join((element.WEB / name).read_text() for name in (*element.SHARED, f"{panel.tag}.js"))
+    scripts = "".join((element.WEB / name).read_text() for name in element.scripts(panel.tag))
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=find_chromium())
         page = browser.new_page(viewport={"width": 1280, "height": 900})

@@ -19,7 +19,7 @@ def test_the_palette_is_that_of_the_pages():
 
 def test_the_lab_and_the_map_paint_arms_as_all_figures_do():
     places = {name: f"u{arms.PALETTE.index(look.color)}" for name, look in arms.ARMS.items()}
-    lab = (ROOT / "book" / "web" / "net2net-lab.js").read_text(encoding="utf-8")
+    lab = (ROOT / "book" / "web" / "net2net-lab-network.js").read_text(encoding="utf-8")
     kinds = dict(re.findall(r'^ +"?([\w-]+)"?: \{ name: .*?color: "(u\d)"', lab, re.MULTILINE))
     same = {
         "teacher": "teacher",
@@ -43,7 +43,7 @@ def test_the_lab_and_the_map_paint_arms_as_all_figures_do():
 def test_the_static_lab_is_painted_as_the_live_one():
     from helpers.show.plots import curves
 
-    lab = (ROOT / "book" / "web" / "net2net-lab.js").read_text(encoding="utf-8")
+    lab = (ROOT / "book" / "web" / "net2net-lab-network.js").read_text(encoding="utf-8")
     kinds = dict(re.findall(r'^ +"?([\w-]+)"?: \{ name: .*?color: "u(\d)"', lab, re.MULTILINE))
     assert {kind: color for kind, (color, *_) in curves.LAB.items()} == {
         kind: arms.PALETTE[int(place)] for kind, place in kinds.items()

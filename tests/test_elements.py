@@ -48,9 +48,8 @@ def stage(tmp_path_factory):
     def write(*elements, theme="light"):
         name = f"page{next(numbers)}"
         tags = sorted({element.tag for element in elements})
-        scripts = "".join(f'<script defer src="{file}"></script>' for file in element.SHARED)
-        files = [file for tag in tags for file in element.scripts(tag)]
-        scripts += "".join(f'<script defer src="{file}"></script>' for file in files)
+        files = dict.fromkeys(file for tag in tags for file in element.scripts(tag))
+        scripts = "".join(f'<script defer src="{file}"></script>' for file in files)
         (folder / f"{name}.html").write_text(
             f'<!doctype html><html lang="en" data-theme="{theme}"><meta charset="utf-8"><title>Elements</title>'
             '<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">'
@@ -1157,7 +1156,7 @@ def test_pages_load_the_scripts_of_their_elements_and_no_others(html, name):
     path = html / f"{name}.html"
     text = path.read_text(encoding="utf-8")
     tags = set(re.findall(r"<(net2net-\w+)", text))
-    wanted = {*element.SHARED, *(file for tag in tags for file in element.scripts(tag))} if tags else set()
+    wanted = {name for tag in tags for name in element.scripts(tag)}
     loads = [load.split("?")[0] for load in read(path).loads]
     assert {file for file in (load.rsplit("/", 1)[-1] for load in loads) if file.startswith("net2net")} == wanted
     styles = "".join((path.parent / load).read_text(encoding="utf-8") for load in loads if load.endswith(".css"))

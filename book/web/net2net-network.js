@@ -1,7 +1,7 @@
 /* <net2net-network way="text" text="784 → 256 relu → 10" factor="2" examples="60,000 × 60" records='{...}'>
 
    A reader's own network: which of its layers widen together, what it costs before and after, and where growing paid in
-   the book's records. net2net-network-read.js and -ways.js read and count; helpers/network.py writes the element. */
+   the book's records. net2net-network-read.js and -ways.js read and count; helpers/show/network.py writes the element. */
 
 {
   const { make, put, say } = Net2NetElement;

@@ -1,15 +1,14 @@
 """The lab of the book: networks small enough to be trained in the page, and their twin in NumPy.
 
-``book/web/net2net-lab.js`` trains 784-n-10 networks with ReLU and softmax in float64, by stochastic gradient descent
-with momentum. This module does the same with the same draws. What the page shows before anybody has trained comes from
-here, and the tests hold the page to it.
+``book/web/net2net-lab-network.js`` trains networks 784-n-10 and 784-n-n-10 with ReLU and softmax in float64, by
+stochastic gradient descent with momentum. This module does the same with the same draws. What the page shows before
+anybody has trained comes from here, and the tests hold the page to it.
 """
 
 import base64
 import functools
 import itertools
 import json
-import time
 import zlib
 
 import numpy as np
@@ -110,7 +109,7 @@ class Net:
         self.moves = [(np.zeros_like(kernel), np.zeros_like(bias)) for kernel, bias in layers]
         self.seed, self.generation = seed, generation
         self.rng = np.random.default_rng(1000 * seed + generation)
-        self.updates, self.seconds = 0, 0.0
+        self.updates, self.work = 0, 0  # multiply-adds: three for each weight and digit, one forward and two back
 
     @property
     def sizes(self):
@@ -132,7 +131,6 @@ class Net:
 
     def train(self, x, y, updates, rate=RATE):
         """Make updates, each on a batch drawn with replacement."""
-        begun = time.perf_counter()
         for _ in range(updates):
             batch = self.rng.integers(len(x), size=BATCH)
             values = self.forward(x[batch])
@@ -150,7 +148,7 @@ class Net:
                 kernel += move
                 bias += shift
         self.updates += updates
-        self.seconds += time.perf_counter() - begun
+        self.work += updates * 3 * BATCH * sum(kernel.size for kernel, _ in self.layers)
 
 
 def _fresh(sizes, seed):
@@ -159,13 +157,13 @@ def _fresh(sizes, seed):
     return [(rng.uniform(-1, 1, (n, q)) * np.sqrt(6 / (n + q)), np.zeros(q)) for n, q in itertools.pairwise(sizes)]
 
 
-def teacher(units=8, seed=0):
-    """A network that has learned nothing yet.
+def teacher(units=8, seed=0, layers=1):
+    """A network that has learned nothing yet, with one or two hidden layers.
 
-    >>> teacher(8).sizes
-    [784, 8, 10]
+    >>> teacher(8).sizes, teacher(8, layers=2).sizes
+    ([784, 8, 10], [784, 8, 8, 10])
     """
-    return Net(_fresh([784, units, 10], 1000 * seed + 500), seed)
+    return Net(_fresh([784, *[units] * layers, 10], 1000 * seed + 500), seed)
 
 
 def grow(net, kind, width):
@@ -182,7 +180,7 @@ def grow(net, kind, width):
     Returns
     -------
     Net
-        Of the next generation, with the updates and seconds of the first; that stays as it was.
+        Of the next generation, with the updates and the work of the first; that stays as it was.
 
     Raises
     ------
@@ -210,7 +208,7 @@ def grow(net, kind, width):
     elif kind == "fresh-deeper":
         layers = _fresh([*sizes[:-1], *sizes[-2:]], seed)
     grown = Net(layers, net.seed, net.generation + 1)
-    grown.updates, grown.seconds = net.updates, net.seconds
+    grown.updates, grown.work = net.updates, net.work
     return grown
 
 
@@ -226,18 +224,18 @@ def recorded(units=8, seed=0, width=32, before=300, after=900):
     Returns
     -------
     list of dict
-        For each network its ``kind`` ("teacher" first), ``sizes``, and ``points``: rows of updates, seconds of training
-        and validation accuracy, the seconds and updates before growth included. The one with unequal shares has a
+        For each network its ``kind`` ("teacher" first), ``sizes``, and ``points``: rows of updates, multiply-adds and
+        validation accuracy, those before growth included. The one with unequal shares has a
         ``look`` inside: the first validation ``digit`` and its ``label``, the ``hidden`` values and ``scores`` that the
         network gives for it, and for each hidden unit the teacher's that it copies, ``origins``.
     """
     train, test = _tables()
 
     def run(net, updates, kind):
-        points = [[net.updates, round(net.seconds, 3), net.accuracy(*test)]]
+        points = [[net.updates, net.work, net.accuracy(*test)]]
         for _ in range(updates // EVERY):
             net.train(*train, EVERY)
-            points.append([net.updates, round(net.seconds, 3), net.accuracy(*test)])
+            points.append([net.updates, net.work, net.accuracy(*test)])
         return {"kind": kind, "sizes": net.sizes, "points": points}
 
     first = teacher(units, seed)
@@ -289,27 +287,33 @@ class Lab(explore.Explorable):
     Attributes
     ----------
     units : int
-        Hidden units of the next teacher, 4 to 16.
+        In each hidden layer of the next teacher, 4 to 16.
+    layers : int
+        Its hidden layers, 1 or 2.
     seed : int
         Of every draw.
     rate : float
         Learning rate.
     speed : int
         0 to 3, from slow to as fast as the page allows.
-    axis : {"updates", "seconds"}
+    bill : float
+        The part of the teacher's training that counts as the student's cost, 0 to 1.
+    axis : {"updates", "work"}
         The horizontal axis of the curves.
     recorded : list of dict
         What `recorded` returns.
     """
 
-    tag, state = TAG, ("units", "seed", "rate", "speed", "axis", "recorded")
+    tag, state = TAG, ("units", "layers", "seed", "rate", "speed", "bill", "axis", "recorded")
     _esm, _css = element.faces(TAG)
 
     units = t.Int(8, min=4, max=16).tag(sync=True)
+    layers = t.Int(1, min=1, max=2).tag(sync=True)
     seed = t.Int(0, min=0).tag(sync=True)
     rate = t.Float(RATE, min=0.005, max=0.1).tag(sync=True)
     speed = t.Int(1, min=0, max=3).tag(sync=True)
-    axis = t.Enum(["updates", "seconds"], "updates").tag(sync=True)
+    bill = t.Float(0.0, min=0, max=1).tag(sync=True)
+    axis = t.Enum(["updates", "work"], "updates").tag(sync=True)
     recorded = t.List().tag(sync=True)
 
     def __init__(self, **state):

@@ -15,7 +15,10 @@ from helpers.checks import Net2NetError, check_width
 PACKAGE = Path(__file__).resolve().parents[2]
 WEB = next(folder for folder in (PACKAGE / "web", PACKAGE.parent / "book" / "web") if folder.is_dir())
 SHARED = ("net2net.js", "net2net-element.js")  # what the script of every element stands on
-PARTS = {"net2net-network": ("read", "ways")}  # of scripts that have more than one file
+PARTS = {  # files of their own, for what is large
+    "net2net-lab": ("network", "training", "chart", "inside"),
+    "net2net-network": ("read", "ways"),
+}
 STYLE = "net2net.css"
 
 
@@ -76,13 +79,13 @@ def _word(value):
 
 
 def scripts(tag):
-    """The files of an element's own script, in the order in which they are loaded: what it stands on comes first."""
-    return [*(f"{tag}-{part}.js" for part in PARTS.get(tag, ())), f"{tag}.js"]
+    """The files of an element, in the order in which they are loaded."""
+    return [*SHARED, *(f"{tag}-{part}.js" for part in PARTS.get(tag, ())), f"{tag}.js"]
 
 
 def faces(tag):
     """The module and the style that a notebook needs for an element, out of the files that pages load."""
-    script = "\n".join((WEB / name).read_text(encoding="utf-8") for name in (*SHARED, *scripts(tag)))
+    script = "\n".join((WEB / name).read_text(encoding="utf-8") for name in scripts(tag))
     return f'{script}\nexport default Net2NetElement.widget("{tag}");\n', (WEB / STYLE).read_text(encoding="utf-8")
 
 
