@@ -311,16 +311,16 @@
 
     /* Widths above the layers and names below, as many as there is room for. */
     renderNames(bars, middle, tall) {
-      const wide = this.drawn.wide, ends = [-9, -9], shown = [];
+      const wide = this.drawn.wide, ends = [-9, -9], shown = [], crowded = wide / bars.length < 24;
       const place = (line, x, words, attributes) => {
-        const half = words.length * 3.4 + 3, at = Math.min(Math.max(x, half), wide - half);
+        const half = words.length * (line ? 3.4 : 4) + 3, at = Math.min(Math.max(x, half), wide - half);
         if (at - half < ends[line]) return;
         ends[line] = at + half;
         shown.push(make("text", { x: at, "text-anchor": "middle", ...attributes }, words));
       };
       for (const bar of bars.filter(({ makes }) => makes)) {
         const words = bar.new > bar.old ? `${bar.old} → ${bar.new}` : String(bar.old);
-        place(0, bar.x, words, { class: "n2n-net-number", y: Math.max(middle - tall(bar.new) / 2 - 8, 12) });
+        place(0, bar.x, words, { class: "n2n-net-number", y: crowded ? 14 : Math.max(middle - tall(bar.new) / 2 - 8, 12) });
         place(1, bar.x, bar.name, { class: "n2n-tick", y: HIGH - 6 });
       }
       this.drawn.names.replaceChildren(...shown);
