@@ -557,14 +557,14 @@ def test_the_table_counts_the_readers_own_examples(show):
     words = {"wins": "beat", "level": "was level with", "loses": "lost to"}
     for at, budget in enumerate(budgets):
         page.get_by_label("Training examples in all").fill(f"{budget * after / 100:.0f} x 100")
-        text = page.locator(".n2n-net-border > p").inner_text()
+        text = page.locator(".n2n-net-border > [role=status]").inner_text()
         assert f"The nearest budget of our records is {budget:g}:" in text
         for rival, row in panel.records["rivals"].items():
             assert f"{words[row[at]['verdict']]} {growth_map.RIVALS[rival]}" in text
         assert page.locator(f"{TAG} tbody tr").first.locator(".n2n-net-near").evaluate("e => e.cellIndex") == at + 1
     for planned, said_of_it in (("1,000", "fewer than in any"), ("2b × 10", "more than in any"), ("many", "Write how")):
         page.get_by_label("Training examples in all").fill(planned)
-        assert said_of_it in page.locator(".n2n-net-border > p").inner_text()
+        assert said_of_it in page.locator(".n2n-net-border > [role=status]").inner_text()
         assert page.locator(".n2n-net-near").count() == 0
 
 

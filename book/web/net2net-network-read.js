@@ -24,6 +24,8 @@ globalThis.Net2NetReading ??= (() => {
 
   const pin = (row, why) => { for (const { group } of row) root(group).fixed ??= why; };
 
+  const stays = (row) => row.every(({ group }) => root(group).fixed);
+
   /* One width for two groups. */
   function join(one, other) {
     const [a, b] = [root(one), root(other)];
@@ -166,7 +168,16 @@ globalThis.Net2NetReading ??= (() => {
     LayerNormalization: normalize((layer, x, net) => { net.balanced.push(x.row); }),
     Activation(layer, [x]) { activate(layer, x.row); return x; },
     Softmax(layer, [x]) { last(layer, layer.config.axis, x.shape.length); pin(x.row, SOFTMAX); return x; },
-    Rescaling(layer, [x]) { only(layer, !Array.isArray(layer.config.scale) && !Array.isArray(layer.config.offset), "has a scale for each channel"); return x; },
+    Rescaling(layer, [x]) {
+      only(layer, ![layer.config.scale, layer.config.offset].some(Array.isArray) || stays(x.row), "has a scale for each channel");
+      return x;
+    },
+    Normalization(layer, [x], net) {
+      last(layer, layer.config.axis, x.shape.length);
+      only(layer, stays(x.row), "keeps statistics of channels that may grow");
+      if (layer.config.mean == null) for (const axes of [[2, x.row], [1]]) net.weigh(layer, axes, 0, true);
+      return x;
+    },
     UpSampling2D: (layer, [x]) => ({ ...x, shape: x.shape.map((n, i) => (i < 2 && n != null ? n * pair(layer.config.size ?? 2, 2)[i] : n)) }),
     ZeroPadding1D: resize(1), ZeroPadding2D: resize(1), Cropping1D: resize(-1), Cropping2D: resize(-1),
     ...Object.fromEntries("MaxPooling1D MaxPooling2D AveragePooling1D AveragePooling2D".split(" ").map((name) => [name, pool])),
@@ -232,7 +243,7 @@ globalThis.Net2NetReading ??= (() => {
     if (unread.length) return { ...net, unread };
     for (const name of model.outputs) for (const { group } of done.get(name).row) root(group).fixed = OUTPUT;
     // Behind channels that stay, a depth multiplier is a width of its own.
-    for (const { layer, row } of net.led) if (row.every(({ group }) => root(group).fixed)) unread.push(`${layer.name} (${layer.class}), which works on channels that stay`);
+    for (const { layer, row } of net.led) if (stays(row)) unread.push(`${layer.name} (${layer.class}), which works on channels that stay`);
     if (unread.length) return { ...net, unread };
     const open = net.layers.some(({ shape }) => shape.slice(0, -1).includes(null));
     Object.assign(net, { groups: groups.filter((group) => !group.into), weights, open, unread });

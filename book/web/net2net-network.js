@@ -152,7 +152,7 @@
       this.buildBorder(moved);
       this.code = make("code");
       this.copy = this.button("Copy", () => this.copied());
-      this.lines = make("div", { class: "n2n-net-code" }, make("h3", {}, "The lines to run"), make("pre", {}, this.code), this.copy);
+      this.lines = make("div", { class: "n2n-net-code" }, make("p", { class: "n2n-net-head" }, "The lines to run"), make("pre", {}, this.code), this.copy);
       this.body = make("div", { class: "n2n-net-body" });
       live.append(this.ways.box, this.panel, this.says, this.body, make("div", { class: "n2n-buttons" }, this.button("Start over", () => this.restart())));
       live.addEventListener("dragover", (event) => { event.preventDefault(); live.classList.add("n2n-net-over"); });
@@ -195,7 +195,7 @@
       this.columns = budgets.map((budget, i) => make("th", { scope: "col" }, make("b", {}, String(budget)), this.needs[i]));
       this.cells = Object.entries(rivals).map(([, cells]) => cells.map(({ verdict }) => make("td", { class: `n2n-net-${verdict}` }, verdict)));
       this.border.append(
-        make("h3", {}, "Would growing pay?"),
+        make("p", { class: "n2n-net-head" }, "Would growing pay?"),
         make("div", { class: "n2n-net-plan" }, make("label", { for: id }, "Training examples in all, passes counted"), this.examples),
         make("table", {},
           make("caption", {}, "Each column is a length of training: examples for each weight of the student, and below it as many for yours. From our records of a small GPT, where an example is a character."),
@@ -311,16 +311,16 @@
 
     /* Widths above the layers and names below, as many as there is room for. */
     renderNames(bars, middle, tall) {
-      const wide = this.drawn.wide, ends = [-9, -9], shown = [];
+      const wide = this.drawn.wide, ends = [-9, -9], shown = [], crowded = wide / bars.length < 24;
       const place = (line, x, words, attributes) => {
-        const half = words.length * 3.4 + 3, at = Math.min(Math.max(x, half), wide - half);
+        const half = words.length * (line ? 3.4 : 3.7) + 3, at = Math.min(Math.max(x, half), wide - half);
         if (at - half < ends[line]) return;
         ends[line] = at + half;
         shown.push(make("text", { x: at, "text-anchor": "middle", ...attributes }, words));
       };
       for (const bar of bars.filter(({ makes }) => makes)) {
         const words = bar.new > bar.old ? `${bar.old} → ${bar.new}` : String(bar.old);
-        place(0, bar.x, words, { class: "n2n-net-number", y: Math.max(middle - tall(bar.new) / 2 - 8, 12) });
+        place(0, bar.x, words, { class: "n2n-net-number", y: crowded ? 14 : Math.max(middle - tall(bar.new) / 2 - 8, 12) });
         place(1, bar.x, bar.name, { class: "n2n-tick", y: HIGH - 6 });
       }
       this.drawn.names.replaceChildren(...shown);
