@@ -95,7 +95,8 @@ class Blocks:
         """The blocks to repeat: those that take turns, such as attention and dense layers, are joined to one.
 
         A chain, in which each block directly follows another, is cut into the shortest runs that it repeats, by the
-        classes of their layers. Blocks stay alone where one ends in an activation that the last of the run has not.
+        classes of their layers. Blocks stay alone where one ends in an activation that the last of the run has not, or
+        where two call the same layer: zeros of one might keep those of the other from learning.
         """
         chains = {}
         for block in self.found.values():
@@ -105,7 +106,9 @@ class Blocks:
             kinds = [[type(layer) for layer in block.layers] for block in chain]
             size = next(n for n in range(1, len(chain) + 1) if kinds[n:] == kinds[:-n])
             for run in (chain[i : i + size] for i in range(0, len(chain), size)):
-                whole = all(block.tail in (None, run[-1].tail) for block in run)
+                layers = [layer for block in run for layer in set(block.layers)]
+                apart = len(set(layers)) == len(layers)
+                whole = apart and all(block.tail in (None, run[-1].tail) for block in run)
                 yield from [_joined(run)] if whole else run
 
     def left(self):

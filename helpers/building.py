@@ -282,8 +282,8 @@ class Builder:
             for part, its in [(old, new)] if is_plain(old) else part_pairs(old, new):
                 its.trainable = part.trainable
         for more in (each for found in self.behind.values() for each in found):
-            for new in more.layers:
-                new.trainable = True
+            for part in (part for new in more.layers for part in parts(new)):
+                part.trainable = True  # a layer that is trainable already does not hand it on
         for old, new in self.made.items():
             if not is_plain(old):
                 fill(old, new, placed)

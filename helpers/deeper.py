@@ -417,14 +417,16 @@ def _check_same(teacher, student, x):
     types = {layer.compute_dtype for layer in layers if not isinstance(layer, (kl.InputLayer, keras.Model))}
 
     def gap_to(others):
-        return max(np.abs(a - b).max(initial=0) for a, b in zip(left, others, strict=True))
+        return max(map(proof.difference, left, others))
 
-    limit = gap_to([0] * len(left)) * max(proof.ROUNDING.get(dtype, 0.1) for dtype in types)
+    largest = max(map(proof.size, left))
+    limit = largest * max(proof.ROUNDING.get(dtype, 0.1) for dtype in types)
     if (gap := gap_to(right)) <= limit:
-        return None
+        finite = any(np.isfinite(a).any() for a in left)
+        return None if finite else "the teacher gives no finite numbers for what is drawn"
     if not gap_to(asked(teacher, teacher)[1]) <= limit:
         return "the teacher draws, or has states, and does not give the same twice itself"
-    told = f"a difference of {gap:.2g}, beside a largest output of {gap_to([0] * len(left)):.2g}"
+    told = f"a difference of {gap:.2g}, beside a largest output of {largest:.2g}"
     if x is not None:
         raise Net2NetError(
             "batch_norm: a new normalization undoes itself up to rounding, and what stands behind it turns rounding "
@@ -432,7 +434,9 @@ def _check_same(teacher, student, x):
             "`after`"
         )
     why = "something in it is not told by the settings and weights of its layers, as an attribute that was set later"
-    if attentions := [repr(layer.name) for layer in layers if isinstance(layer, kl.MultiHeadAttention)]:
+    if np.isinf(gap):
+        why = "what is not finite, as a logarithm of 0 or what is too large for its type, meets weights that are zero"
+    elif attentions := [repr(layer.name) for layer in layers if isinstance(layer, kl.MultiHeadAttention)]:
         why = f"attention ({', '.join(attentions)}) takes the mask off what it reads, and now runs before or after "
         why += "others that read the same; give it its mask as attention_mask, or do without masks"
     raise Net2NetError(f"model {teacher.name!r}: the student would give other outputs, with {told}: {why}")

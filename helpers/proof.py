@@ -323,23 +323,36 @@ def _ask(reading, student, x):
     left, right = ([y.numpy() for y in each if y.dtype.is_floating or y.dtype.is_complex] for each in (left, right))
     limit, asked = rounding(reading), False
     for a, b in zip(left, right, strict=True):
-        a, b = (y.astype(np.promote_types(y.dtype, "float64")) for y in (a, b))
-        known = np.isfinite(a)
-        if not np.array_equal(known, np.isfinite(b)):
+        a, b = map(_precise, (a, b))
+        if np.isinf(gap := difference(a, b)):
             raise Net2NetError(
-                "student: its outputs are not finite at other places than the teacher's, as where numbers grow too "
-                "large for their type; let the model compute in float32, or leave the check out with check=False"
+                "student: its outputs are not finite at other places than the teacher's, or NaN where those are not, "
+                "as where numbers grow too large for their type; let the model compute in float32, or leave the check "
+                "out with check=False"
             )
-        if not a[known].size:
-            continue
-        asked = True
-        gap, largest = np.abs(a[known] - b[known]).max(), np.abs(a[known]).max()
-        if not gap <= limit * largest:
+        asked |= bool(np.isfinite(a).any())
+        if not gap <= limit * (largest := size(a)):
             raise Net2NetError(
                 f"student: it would give other outputs than the teacher, by {gap:.2g} beside a largest output of "
                 f"{largest:.2g}; {reading.hidden or 'please report the model, since this is a fault of helpers'}"
             )
     return None if asked else _unasked(reading, "the teacher gives no finite numbers for what is drawn")
+
+
+def difference(a, b):
+    """The largest difference between two arrays where they are finite; infinite if they are not in the same way."""
+    known = np.isfinite(a)
+    same = np.array_equal(known, np.isfinite(b)) and np.array_equal(a[~known], b[~known], equal_nan=True)
+    return np.abs(a[known] - b[known]).max(initial=0) if same else np.inf
+
+
+def size(a):
+    """The largest number of an array that is finite."""
+    return np.abs(a[np.isfinite(a)]).max(initial=0)
+
+
+def _precise(y):
+    return y.astype(np.promote_types(y.dtype, "float64"))
 
 
 def _unasked(reading, why):
@@ -431,14 +444,18 @@ def check_models(**models):
 
 
 def outputs(model, x):
-    """What a model gives in inference, as a list of arrays in float64."""
+    """What a model gives in inference, as a list of arrays in float64 or complex128."""
     if empty := [np.shape(a) for a in keras.tree.flatten(x) if np.size(a) == 0]:
         raise Net2NetError(f"x: expected at least one example, got an array of shape {empty[0]}")
     try:
         outputs = [keras.ops.convert_to_numpy(y) for y in keras.tree.flatten(model(x, training=False))]
     except Exception as error:  # a layer may be the user's, and fail in any way
         raise Net2NetError(f"x: model {model.name!r} cannot be called on it: {error}") from error
-    return [y.astype("float64") for y in outputs]
+    if any(y.dtype == object for y in outputs):
+        raise Net2NetError(
+            f"x: model {model.name!r} gives texts, which have no difference; build one without that output"
+        )
+    return [_precise(y) for y in outputs]
 
 
 def example_inputs(model, batch=16, length=32, seed=0):

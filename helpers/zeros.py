@@ -202,7 +202,8 @@ class Way:
             return zeros | {id(variable): variable}
         if op.type in PRODUCTS:
             return self._one_zero(op, read, zeros)
-        if op.type in FLAT or (op.type in NORMS and self._still(op.inputs[0], zeros)):
+        flat = op.type in FLAT or (op.type == "LeakyRelu" and not op.get_attr("alpha"))
+        if flat or (op.type in NORMS and self._still(op.inputs[0], zeros)):
             raise _flat(op)
         if not read or op.type not in STILL:
             raise NoEnd(f"{op.type} ({o.place(op)})")
@@ -226,7 +227,7 @@ class Way:
             except NoBlock as error:
                 refusals.append(error)
                 continue
-            others = [other for other in factors if other is not factor] or [factor]
+            others = [other for other in factors if other is not factor] or factors[1:]  # none, or the same twice
             new = found.keys() - zeros.keys()
             if any(self._still(other, found) for other in others):
                 refusals.append(_flat(op))

@@ -570,6 +570,54 @@ def test_a_frozen_block_gets_a_trainable_copy_whose_statistics_stay(float64):
     assert relative_gap(teacher, student) == 0
 
 
+@pytest.mark.parametrize("inner", ["wrapped", "nested"])
+def test_a_frozen_layer_inside_a_block_is_trainable_in_its_copy(inner):
+    source = keras.Input((3, 4))
+    dense = kl.Dense(4, name="dense")
+    layer = kl.TimeDistributed(dense) if inner == "wrapped" else keras.Sequential([keras.Input((3, 4)), dense])
+    y = layer(source)
+    layer.trainable = False
+    teacher = keras.Model(source, kl.Dense(2)(kl.Add(name="sum")([source, y])))
+    student = net2deeper_net(teacher, "sum")
+    new, _ = growth(student)[0].layers
+    assert len(new.trainable_weights) == len(new.weights) == 2
+    assert not layer.trainable_weights
+    assert len(student.trainable_weights) == 4
+
+
+def test_blocks_that_share_a_layer_are_repeated_one_by_one(float64):
+    a, b = (kl.Dense(4, use_bias=False, name=name) for name in "ab")
+    source = keras.Input((4,))
+    x = kl.Add(name="first")([source, a(b(source))])
+    x = kl.Add(name="second")([x, b(kl.Activation("tanh")(a(x)))])
+    teacher = keras.Model(source, kl.Dense(2)(x))
+    student = net2deeper_net(teacher)  # zeros in both would keep each other from learning
+    assert [told.after for told in growth(student)] == ["first", "second"]
+    assert relative_gap(teacher, student) == 0
+    for told in growth(student):
+        assert sum(weight.numpy().any() for layer in told.layers for weight in layer.weights) == 1
+
+
+def test_an_einsum_of_one_operand_may_end_a_branch(float64):
+    class Across(kl.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.dense = kl.Dense(3)
+
+        def build(self, shape):
+            self.dense.build((shape[0], shape[2], shape[1]))
+
+        def call(self, x):
+            y = self.dense(keras.ops.transpose(x, (0, 2, 1)))
+            return x + keras.ops.einsum("bij->bji", y)
+
+    source = keras.Input((3, 4))
+    teacher = keras.Model(source, kl.Dense(2)(Across(name="across")(source)))
+    student = net2deeper_net(teacher, "across")
+    assert isinstance(student.get_layer("across_deeper"), Across)
+    assert relative_gap(teacher, student) == 0
+
+
 class Scale(kl.Layer):
     """A weight for each channel, which begins as a number."""
 
@@ -775,6 +823,8 @@ class Nearly(kl.Layer):
             return x + keras.ops.relu(x @ kernel + self.dense.bias) @ kernel
         if self.kind == "bent square":
             return x + y * keras.ops.relu(y)
+        if self.kind == "leaky":
+            return x + keras.ops.leaky_relu(y, negative_slope=0)
         if self.kind == "post":
             return self.norm(x + y)
         if self.kind == "square":
@@ -800,6 +850,7 @@ class Nearly(kl.Layer):
     [
         ("sigmoid", "no weight at the end of its branch, but Sigmoid"),
         ("relu", r"but Relu \(.*\), whose slope at 0 is 0: zeros before it would never learn"),
+        ("leaky", r"but LeakyRelu \(.*\), whose slope at 0 is 0"),
         ("post", r"a normalization behind the sum would have to be undone, which no weights can \(.*norm"),
         ("tied", r"but MatMul \(.*\) with what the same weight makes: zeros may never learn"),
         ("tied once", r"but BatchMatMulV2 \(.*\) with what the same weight makes: zeros may never learn"),

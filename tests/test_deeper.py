@@ -771,3 +771,57 @@ def test_a_teacher_that_cannot_be_asked_is_told(kind):
     assert f"The student was not asked on numbers: {report.unasked}" in str(report)
     assert why in report._repr_html_()
     assert growth(net2deeper_net(keras.Sequential([keras.Input((3,)), kl.Dense(4), kl.Dense(2)]))).unasked is None
+
+
+def test_what_is_not_finite_is_compared_by_its_places(float64):
+    source = keras.Input((4,))
+    large = kl.Dense(4, activation="exponential", use_bias=False, name="large")
+    end = kl.Dense(4, use_bias=False, name="end")
+    y = kl.Add(name="sum")([source, end(large(source))])
+    teacher = keras.Model(source, [kl.Dense(2)(source), kl.Dense(2)(y)])
+    large.set_weights([np.eye(4)])
+    end.set_weights([np.eye(4)])
+    assert growth(net2deeper_net(teacher)).unasked is None
+    end.set_weights([1000 * np.eye(4)])  # the copy takes the exponential of that
+    with pytest.raises(Net2NetError, match=r"a difference of inf.*what is not finite"):
+        net2deeper_net(teacher)
+
+
+def test_a_logarithm_of_zero_is_no_reason_to_let_nan_pass(float64):
+    source = keras.Input((4,))
+    y = kl.Dense(4, name="log", activation=lambda v: ops.log(ops.relu(v)))(source)
+    teacher = keras.Model(source, ops.sum(y, axis=-1))
+    teacher.get_layer("log").set_weights([np.eye(4), np.array([-9, 9, 9, 9])])  # the first is always below 0
+    assert np.isneginf(teacher(np.zeros((1, 4)))).all()
+    with pytest.raises(Net2NetError, match="a difference of inf"):
+        net2deeper_net(teacher, "log", activation="linear")
+
+
+def test_masks_of_infinity_are_compared(float64):
+    source = keras.Input((4,))
+    y = kl.Dense(3)(kl.Dense(4, activation="relu", name="hidden")(source))
+    teacher = keras.Model(source, ops.where(y > 0, y, -np.inf))
+    assert growth(net2deeper_net(teacher)).unasked is None
+    nothing = keras.Model(source, y * np.nan)
+    assert "no finite numbers" in growth(net2deeper_net(nothing)).unasked
+
+
+def test_outputs_that_are_texts_are_told():
+    source = keras.Input((4,))
+    y = kl.Dense(3)(kl.Dense(4, activation="relu", name="hidden")(source))
+    word = kl.StringLookup(vocabulary=["a", "b"], invert=True)(ops.argmax(y, axis=-1))
+    teacher = keras.Model(source, [y, word])
+    student = net2deeper_net(teacher)
+    assert "gives texts" in growth(student).unasked
+    with pytest.raises(Net2NetError, match="gives texts"):
+        function_gap(teacher, student)
+
+
+def test_imaginary_parts_are_compared():
+    source = keras.Input((4,))
+    teacher, other = (
+        keras.Model(source, kl.Lambda(lambda v, sign=sign: ops.view_as_complex(ops.stack([v, sign * v], -1)))(source))
+        for sign in (1, -1)
+    )
+    assert function_gap(teacher, teacher) == 0
+    assert function_gap(teacher, other, np.ones((2, 4))) == 2
