@@ -227,6 +227,20 @@ def dense_frozen(student):
 
 
 @pytest.mark.browser
+def test_statistics_of_the_input_stay(show, tmp_path):
+    x = image = keras.Input((4, 4, 3), name="image")
+    x = layers.Rescaling([0.1, 0.2, 0.3], name="scaled")(layers.Normalization(name="centered")(x))
+    x = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 1, name="conv")(x))
+    model = keras.Model(image, layers.Dense(2, name="out")(x))
+    model.save(tmp_path / "mine.keras")
+    page = show(network.network())
+    open_file(page, tmp_path / "mine.keras")
+    student = widened(model, 2)
+    assert plan(page)["parameters"] == [model.count_params(), student.count_params()]
+    assert plan(page)["memory"] == [memory(model), memory(student)]
+
+
+@pytest.mark.browser
 def test_a_mean_over_two_widths_keeps_both_or_neither(show, tmp_path):
     x = keras.Input((5,))
     y = layers.Concatenate()([layers.Dense(4, name="a")(x), layers.Dense(6, name="b")(x)])
