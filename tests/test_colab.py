@@ -17,7 +17,7 @@ def chapter(*sources):
 
 
 def test_the_kernel_is_taken_for_colabs_by_set_up_cells_and_by_anywidget():
-    shows = "from helpers import explore; print(explore.widen(seed=0)._repr_mimebundle_()[1])"
+    shows = "from helpers.show import explore; print(explore.widen(seed=0)._repr_mimebundle_()[1])"
     asks = "print('google.colab' in str(get_ipython()))"
     notebook = nbformat.v4.new_notebook(cells=[CODE(source) for source in (colab.STUB, asks, shows)])
     _, asked, shown = NotebookClient(notebook).execute().cells

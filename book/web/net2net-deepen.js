@@ -2,7 +2,7 @@
 
    Identity layers put into a network by hand: behind a dense layer, with an activation to choose, or behind a
    convolution, with the 1 of its kernel where it belongs or beside; or a block x + f(x) whose last weights begin at 0. helpers/show/explore writes the element and is its
-   other face; state and meaning are those of `helpers.explore.Deepen`. */
+   other face; state and meaning are those of `helpers.show.explore.Deepen`. */
 
 {
   const { range } = Net2Net;

@@ -2,7 +2,7 @@
 
    A small network from one number to one or two, whose hidden layer is widened by hand. Every unit is one column, in
    the order of the data from below: weight in, bias, unit, share, weights out. helpers/show/explore writes the element
-   and is its other face; state and meaning are those of `helpers.explore.Widen`. With the attribute `play` it grows once
+   and is its other face; state and meaning are those of `helpers.show.explore.Widen`. With the attribute `play` it grows once
    by itself, unit by unit, until a hand comes or where motion is not wanted. */
 
 {
