@@ -1179,7 +1179,7 @@ def test_pages_load_the_scripts_of_their_elements_and_no_others(html, name):
 )
 def test_elements_live_on_their_pages(browser, html, name, tag):
     with Visit(browser, f"{html.resolve().as_uri()}/", f"book/{name}") as visit:
-        assert visit.page.locator(f"{tag} .n2n-live").count() == (3 if tag == "net2net-deepen" else 1)
+        assert visit.page.locator(f"{tag} .n2n-live").count() == {"net2net-deepen": 3, "net2net-map": 2}.get(tag, 1)
         visit.page.locator(f"{tag} input[type=radio]").nth(2).click()
         assert barriers(visit.page, tag) == []
         assert visit.errors == visit.foreign == []
