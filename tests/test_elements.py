@@ -644,7 +644,8 @@ def hidden_from(page, control):
                 }
                 const box = control.getBoundingClientRect();
                 const front = document.elementFromPoint(box.left + box.width / 2, middle());
-                hidden.push(...[...document.querySelectorAll('.n2n-gap, .n2n-verdict, .n2n-says')].filter((news) => {
+                const news = control.closest('.n2n-live').querySelectorAll('.n2n-gap, .n2n-verdict, .n2n-says');
+                hidden.push(...[...news].filter((news) => {
                     const { left, top, bottom } = news.getBoundingClientRect();
                     const seen = news.contains(document.elementFromPoint(left + 2, top + 8));
                     return top < 0 || bottom > window.innerHeight || !seen;
