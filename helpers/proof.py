@@ -327,8 +327,8 @@ def _ask(reading, student, x):
         if np.isinf(gap := difference(a, b)):
             raise Net2NetError(
                 "student: its outputs are not finite at other places than the teacher's, or NaN where those are not, "
-                "as where numbers grow too large for their type; let the model compute in float32, or leave the check "
-                "out with check=False"
+                "as where a number grows too large for its type, or the root is taken of what rounding makes a little "
+                "less than 0; where that is so, leave the check out with check=False"
             )
         asked |= bool(np.isfinite(a).any())
         if not gap <= limit * (largest := size(a)):
@@ -398,8 +398,8 @@ def function_gap(teacher: keras.Model, student: keras.Model, x: Any = None) -> f
     Returns
     -------
     float
-        In the outputs' own unit; NaN if an output is NaN. Compare it with the outputs' size: 1e-12 of the largest is
-        exact in float64, 1e-5 in float32.
+        In the outputs' own unit; NaN if an output is NaN, infinite if one alone is. Compare it with the outputs' size:
+        1e-12 of the largest is exact in float64, 1e-5 in float32.
 
     Raises
     ------
@@ -422,7 +422,8 @@ def function_gap(teacher: keras.Model, student: keras.Model, x: Any = None) -> f
             f"student: expected outputs of shape {', '.join(str(y.shape) for y in left)}, as the teacher's, "
             f"got {', '.join(str(y.shape) for y in right)}"
         )
-    return float(np.max([np.abs(a - b).max() for a, b in zip(left, right, strict=True)]))
+    with np.errstate(invalid="ignore"):  # of what is infinite in both
+        return float(np.max([np.where(a == b, 0, np.abs(a - b)).max() for a, b in zip(left, right, strict=True)]))
 
 
 def _answer(model, x):

@@ -13,7 +13,7 @@ from keras import ops
 from kinds import all_kinds, gap, run, shake, varies
 from models_for_tests import dtype, shared, traced_once
 
-from helpers import Net2NetError, grow_into, growth, net2wider_net, proof
+from helpers import Net2NetError, function_gap, grow_into, growth, net2wider_net, proof
 from helpers.filling import Filling
 
 pytestmark = pytest.mark.usefixtures("traced_once")
@@ -279,7 +279,10 @@ def test_what_is_not_finite_is_compared_by_its_places(monkeypatch):
         x = keras.Input((3,))
         y = kl.Dense(9)(kl.Dense(4, name="a")(x))
         teacher = keras.Model(x, ops.where(ops.sin(100 * y) > 0, 0.0, -np.inf))
-    assert growth(net2wider_net(teacher, 2)).unasked is None
+    student = net2wider_net(teacher, 2)
+    assert growth(student).unasked is None
+    assert function_gap(teacher, student) == 0
+    assert function_gap(teacher, keras.Model(teacher.inputs, ops.zeros_like(teacher.output))) == np.inf
     monkeypatch.setattr(Filling, "places", lambda self, row: wrong(place(self, row)))
     with pytest.raises(Net2NetError, match="not finite at other places"):
         net2wider_net(teacher, 2, split="equal")
