@@ -303,8 +303,9 @@ def _tie_products(a, b):
         if len(y) == 1 and isinstance(y[0], int):
             return pin((x,), y[0].why)
         if len(x) == 1 and isinstance(x[0], Units):
-            if x[0] in units((y,)):  # itself times units of width 1
-                return [pin(((each,),), ALONE) for each in units((y,)) if each is not x[0]]
+            if x[0] in units((y,)):  # itself times units of width 1, which it may be too
+                rest = [atom for atom in y if atom is not x[0]] + [x[0]] * (y.count(x[0]) - 1)
+                return pin((tuple(rest),), ALONE)
             return x[0].become((y,))
     left, right = list(reversed(a)), list(reversed(b))
     while left and right:

@@ -107,6 +107,14 @@ def test_units_of_one_channel_before_and_behind_units_end():
     assert entries(a, lambda v: 2 * v.width) == entries(b, lambda v: 2 * v.width)
 
 
+def test_units_that_are_tied_to_their_own_square_stay_one():
+    u = r.Units(1, "u")
+    a, b = ((r.Fixed(4, "four"), u),), ((((u,), (r.Fixed(3, "three"),)), u),)
+    r.tie(a, b, "they were tied")
+    assert u.fixed
+    assert entries(a, lambda v: 2 * v.width) == entries(b, lambda v: 2 * v.width)
+
+
 @settings(max_examples=200, deadline=None)
 @given(pairs(), pairs(), st.data())
 def test_later_ties_keep_earlier_ones(one, other, data):
