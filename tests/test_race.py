@@ -804,6 +804,6 @@ def test_first_pages_race_begins_with_a_guess_and_leads_to_the_map(browser, html
         assert page.get_by_text("The rule: growing can win").is_visible()
         assert barriers(page, TAG) == []
         page.get_by_role("link", name="A map that you can touch").click()
-        page.locator("net2net-map .n2n-live").wait_for()
+        page.locator("#the-map net2net-map .n2n-live").wait_for()
         assert page.url.endswith("10_is_it_effective.html#the-map")
         assert visit.errors == visit.foreign == []
