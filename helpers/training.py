@@ -294,6 +294,22 @@ def use_rates(student: keras.Model, rates: dict[str, np.ndarray]) -> None:
     ------
     Net2NetError
         If the model is not compiled, or has no weight of a name.
+
+    Examples
+    --------
+    To train the weights into the new units of a layer, and nothing else:
+
+    >>> from helpers import growth, net2wider_net
+    >>> teacher = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="hidden"), keras.layers.Dense(2)])
+    >>> teacher.compile("sgd", "mse")
+    >>> student = net2wider_net(teacher, {"hidden": 5}, seed=0)
+    >>> kernel, new = student.get_layer("hidden").kernel, growth(student).new["hidden"]
+    >>> still = {weight.path: 0.0 for weight in student.trainable_variables}
+    >>> use_rates(student, still | {kernel.path: new.astype(float)})
+    >>> before = kernel.numpy()
+    >>> _ = student.train_on_batch(np.ones((1, 4)), np.ones((1, 2)))
+    >>> (kernel.numpy() != before).any(axis=0).tolist()
+    [False, False, False, True, True]
     """
     if not student.compiled:
         raise Net2NetError(f"student: model {student.name!r} is not compiled, so that it has no optimizer")
