@@ -1035,3 +1035,45 @@ def test_the_report_is_a_table():
         "encoder1  encoder1_deeper         600  a copy of the block, with zeros where the block has "
     )
     assert growth(student)._repr_html_().count("<tr>") == 2
+
+
+def test_what_takes_the_entering_away_is_no_block():
+    x = keras.Input((4,))
+    h = kl.Dense(4)(x)
+    teacher = keras.Model(x, kl.Dense(2)(kl.Subtract(name="less")([kl.Dense(4)(h), h])))
+    assert Blocks(teacher).found == {}
+    assert [block.names[0] for block in Blocks(taken_off(4)).found.values()] == ["less"]
+
+
+def taken_off(width):
+    x = keras.Input((width,))
+    h = kl.Dense(width)(x)
+    return keras.Model(x, kl.Dense(2)(kl.Subtract(name="less")([h, kl.Dense(width)(h)])))
+
+
+def test_a_sum_that_a_number_multiplies_is_told():
+    x = keras.Input((4,))
+    h = kl.Dense(4)(x)
+    half = kl.Lambda(lambda pair: 0.5 * (pair[0] + pair[1]), name="half")([h, kl.Dense(4)(h)])
+    with pytest.raises(Net2NetError, match="its sum is multiplied by a number"):
+        net2deeper_net(keras.Model(x, kl.Dense(2)(half)), "blocks")
+
+
+def test_of_two_factors_that_one_is_zero_which_is_zero_already():
+    """Else both would be, and neither could learn."""
+
+    class Scaled(kl.Layer):
+        def build(self, shape):
+            self.inner = kl.Dense(shape[-1], kernel_initializer="zeros", name="inner")
+            self.inner.build(shape)
+            self.scale = self.add_weight(shape=(shape[-1],), initializer="ones", name="scale")
+
+        def call(self, x):
+            return x + self.scale * self.inner(x)
+
+    teacher = keras.Sequential([keras.Input((4,)), kl.Dense(4), Scaled(name="block"), kl.Dense(2)])
+    (block,) = Blocks(teacher).found.values()
+    assert {v.name for v in block.zeros} == {"kernel", "bias"}
+    teacher.get_layer("block").inner.kernel.assign(np.eye(4))
+    (block,) = Blocks(teacher).found.values()
+    assert {v.name for v in block.zeros} == {"scale"}
