@@ -33,7 +33,23 @@ class Grown(NamedTuple):
     weights: list  # paths of the weights that have these channels along an axis
 
 
-class Growth(list):
+class _Report(list):
+    """What prints as a table, with lines below it on the optimizer and on what was not asked."""
+
+    optimizer = unasked = None
+    ASKED = "The student"  # how the last of these lines begins
+
+    def _asked(self):
+        return [f"{self.ASKED} was not asked on numbers: {self.unasked}"] if self.unasked else []
+
+    def _below(self):
+        return ([f"The optimizer {self.optimizer}."] if self.optimizer else []) + self._asked()
+
+    def _page(self, rows):
+        return g.table(self.HEAD, rows) + "".join(f"<p>{html.escape(line)}</p>" for line in self._asked())
+
+
+class Growth(_Report):
     """What a student's growth did: a list of `Grown`, which prints as a table.
 
     Attributes
@@ -46,12 +62,12 @@ class Growth(list):
         Why teacher and student could not be asked on numbers, if so; then the proof stands alone.
     """
 
-    unasked = None
+    ASKED = "It runs the teacher's operations, but"
     HEAD = ("layers", "width", "now", "parameters", "now", "stayed because")
 
     def __init__(self, groups, sizes, stay, filling):
         super().__init__()
-        self.optimizer, self._law, self._split = None, None, filling.split
+        self._law, self._split = None, filling.split
         self._sides = filling.sides()  # the filling itself would keep the teacher
         self.new = {name: filling.new(rows[0]) for name, rows in groups.rows.items()}
         self._natural = set()
@@ -123,29 +139,19 @@ class Growth(list):
         ]
         texts = [[f"{cell:,}" if isinstance(cell, int) else cell for cell in row] for row in rows]
         wide = [max(len(row[i]) for row in texts) for i in range(5)]
-        tail = [f"The optimizer {self.optimizer}."] if self.optimizer else []
-        tail += self._asked()
         lines = [
             "  ".join([row[0].ljust(wide[0]), *(row[i].rjust(wide[i]) for i in range(1, 5)), row[5]]).rstrip()
             for row in texts
         ]
-        return "\n".join(lines + tail)
+        return "\n".join(lines + self._below())
 
     def _repr_html_(self):
-        table = g.table(self.HEAD, [(", ".join(e.names), *e[1:5], e.reason or "") for e in self])
-        return table + "".join(f"<p>{html.escape(line)}</p>" for line in self._asked())
-
-    def _asked(self):
-        return [f"It runs the teacher's operations, but {_unasked(self)}"] if self.unasked else []
+        return self._page([(", ".join(e.names), *e[1:5], e.reason or "") for e in self])
 
 
 def _reference(model):
     """A weak reference to a model's optimizer; None where there is none."""
     return weakref.ref(model.optimizer) if getattr(model, "compiled", False) else None
-
-
-def _unasked(report):
-    return f"was not asked on numbers: {report.unasked}"
 
 
 def _went_on(law, optimizer):
@@ -176,7 +182,7 @@ class Left(NamedTuple):
     natural: bool
 
 
-class Deepened(list):
+class Deepened(_Report):
     """What made a student deeper: a list of `Deepening`, which prints as a table.
 
     Attributes
@@ -187,7 +193,6 @@ class Deepened(list):
     """
 
     HEAD = ("behind", "new", "parameters", "how")
-    optimizer = unasked = None
 
     def __init__(self, deepened, left):
         super().__init__(deepened)
@@ -211,14 +216,10 @@ class Deepened(list):
         lines = [
             "  ".join([row[0].ljust(wide[0]), row[1].ljust(wide[1]), row[2].rjust(wide[2]), row[3]]) for row in rows
         ]
-        lines += [f"The optimizer {self.optimizer}."] if self.optimizer else []
-        return "\n".join([*lines, *self._asked()])
+        return "\n".join(lines + self._below())
 
     def _repr_html_(self):
-        return g.table(self.HEAD, self._rows()) + "".join(f"<p>{html.escape(line)}</p>" for line in self._asked())
-
-    def _asked(self):
-        return [f"The student {_unasked(self)}"] if self.unasked else []
+        return self._page(self._rows())
 
 
 def growth(student: keras.Model) -> Growth | Deepened:
